@@ -1,0 +1,103 @@
+"""What every part of a specification shares: strictness, and the arithmetic a layer can answer for."""
+
+# C channels  H height  W width  K filters
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vitral.errors import ShapeError
+
+Shape = tuple[int, ...]
+
+Positive = Annotated[int, Field(ge=1, le=2**20)]
+NotNegative = Annotated[int, Field(ge=0, le=2**20)]
+Pair = Positive | tuple[Positive, Positive]
+PaddingPair = NotNegative | tuple[NotNegative, NotNegative]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Spec(BaseModel):
+    """A frozen part of a specification that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Count(NamedTuple):
+    """A number with the arithmetic that leads to it, as a person would write it: ``Count("16x5x5x3+16", 1216)``."""
+
+    text: str
+    value: int
+
+    def __str__(self) -> str:
+        return f"{self.text} = {self.value}" if self.text != str(self.value) else self.text
+
+
+NONE = Count("0", 0)
+
+
+class Window(NamedTuple):
+    """What one output position looks at, in pixels of the layer's input: (height, width) each."""
+
+    size: tuple[int, int]
+    stride: tuple[int, int]
+
+
+class Layer(Spec):
+    """One operation of a network. A subclass answers for its shape, its parameters and its cost, all without torch.
+
+    Each answer takes ``shape``, the layer's input without the batch axis: (C, H, W) for images, (N,) for vectors.
+    """
+
+    kind: str
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
+    """How the layer is called on the page, in errors and in checkpoints; by default its kind and its number."""
+
+    def output(self, shape: Shape) -> Shape:
+        """Give the shape that comes out. Raises ShapeError when ``shape`` cannot go in."""
+        return shape
+
+    def parameters(self, shape: Shape) -> Count:
+        """Count the learned numbers."""
+        return NONE
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Count the multiplications (each with its addition) that one example costs in the forward pass."""
+        return 0
+
+    def window(self, shape: Shape) -> Window | None:
+        """Say what one output position looks at; None where each position looks at itself alone."""
+        return None
+
+    def summary(self) -> str:
+        """Describe the settings in a few signs, as on a slide: ``16@5x5 pad 2``."""
+        return ""
+
+
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    """Read 3 as (3, 3) and leave (3, 5) as it is: height, then width."""
+    return (value, value) if isinstance(value, int) else value
+
+
+def times(value: int | tuple[int, int]) -> str:
+    """Write a size as on a slide: 3 and (3, 5) give ``3x3`` and ``3x5``."""
+    return "x".join(map(str, pair(value)))
+
+
+def image(shape: Shape) -> tuple[int, int, int]:
+    """Insist on an image (C, H, W)."""
+    if len(shape) != 3:
+        raise ShapeError(f"expected an image (channels, height, width), got a vector of {shape[0]}; put this layer before flatten, dense and global pooling")
+    return shape[0], shape[1], shape[2]
+
+
+def volume(shape: Shape) -> int:
+    """Count the numbers in a shape."""
+    product = 1
+    for side in shape:
+        product *= side
+    return product

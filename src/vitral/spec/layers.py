@@ -1,0 +1,345 @@
+"""The layers a network can be made of. Adding one takes a class here and a builder of the same name in ``vitral.nets``."""
+
+# C channels  H height  W width  K filters
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from vitral.errors import ShapeError
+from vitral.spec.base import (
+    NONE,
+    Amount,
+    Count,
+    Layer,
+    PaddingPair,
+    Pair,
+    Positive,
+    Rate,
+    Shape,
+    Share,
+    Window,
+    image,
+    pair,
+    times,
+    volume,
+)
+from vitral.spec.shapes import walk
+
+Initialisation = Literal["he", "lecun", "xavier", "dirac", "zero", "default"]
+
+
+class Weighted(Layer):
+    """A layer that learns weights."""
+
+    bias: bool = True
+    init: Initialisation = "default"
+    """he: N(0, 2/fan_in); lecun: N(0, 1/fan_in); xavier: N(0, 2/(fan_in+fan_out)); dirac: passes its input on; default: torch's."""
+    bias_init: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Every bias starts here; by default as ``init`` says: 0, or torch's own draw."""
+    learning_rate_factor: Amount = 1.0
+    """The layer learns at this many times the common learning rate; 0 freezes it."""
+    decay_factor: Amount = 1.0
+    """The layer's weights decay at this many times the common L1 and L2 decay."""
+
+
+class Convolution(Weighted):
+    """Slides ``filters`` kernels over an image: shared weights (what the field calls convolution is cross-correlation: no flip)."""
+
+    kind: Literal["convolution"] = "convolution"
+    filters: Positive
+    size: Pair
+    stride: Pair = 1
+    padding: PaddingPair | Literal["same"] = 0
+    """Rings of zeros around the image; "same" keeps height and width (stride 1)."""
+    dilation: Pair = 1
+    groups: Positive = 1
+    whitening: bool = False
+    """Set the kernels to the eigenvectors of the training images' own patches and freeze them (filters = 2 * C * size * size)."""
+
+    def _reach(self) -> tuple[int, int]:
+        (h, w), (dh, dw) = pair(self.size), pair(self.dilation)
+        return dh * (h - 1) + 1, dw * (w - 1) + 1
+
+    def output(self, shape: Shape) -> Shape:
+        c, h, w = image(shape)
+        if c % self.groups or self.filters % self.groups:
+            raise ShapeError(f"groups = {self.groups} must divide both the {c} input channels and the {self.filters} filters; use groups = 1")
+        if self.whitening and self.filters != 2 * c * volume(pair(self.size)):
+            raise ShapeError(f"whitening needs filters = {2 * c * volume(pair(self.size))} (two signs of every direction), got {self.filters}")
+        if self.padding == "same":
+            if pair(self.stride) != (1, 1):
+                raise ShapeError(f'padding = "same" needs stride = 1, got {self.stride}; give padding as a number')
+            return self.filters, h, w
+        return self.filters, *_slide(self._reach(), pair(self.stride), pair(self.padding), (h, w), "kernel")
+
+    def parameters(self, shape: Shape) -> Count:
+        c = image(shape)[0] // self.groups
+        h, w = pair(self.size)
+        weights = self.filters * h * w * c
+        text = f"{self.filters}x{h}x{w}x{c}"
+        return Count(f"{text}+{self.filters}", weights + self.filters) if self.bias else Count(text, weights)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return volume(self.output(shape)) * volume(pair(self.size)) * (image(shape)[0] // self.groups)
+
+    def window(self, shape: Shape) -> Window:
+        return Window(self._reach(), pair(self.stride))
+
+    def summary(self) -> str:
+        parts = [f"{self.filters}@{times(self.size)}"]
+        if pair(self.stride) != (1, 1):
+            parts.append(f"stride {times(self.stride) if isinstance(self.stride, tuple) else self.stride}")
+        if self.padding != 0:
+            parts.append(f"pad {times(self.padding) if isinstance(self.padding, tuple) else self.padding}")
+        if pair(self.dilation) != (1, 1):
+            parts.append(f"dilation {times(self.dilation) if isinstance(self.dilation, tuple) else self.dilation}")
+        if self.groups > 1:
+            parts.append(f"groups {self.groups}")
+        if self.whitening:
+            parts.append("whitening, frozen")
+        return " ".join(parts)
+
+
+class Pooling(Layer):
+    """Keeps the maximum or the mean of each window: height and width shrink, depth never."""
+
+    kind: Literal["pooling"] = "pooling"
+    mode: Literal["max", "average"] = "max"
+    size: Pair = 2
+    stride: Pair | None = None
+    """By default the size, so that windows touch and do not overlap."""
+    padding: PaddingPair = 0
+
+    def step(self) -> tuple[int, int]:
+        """Give the stride in force as (height, width)."""
+        return pair(self.size if self.stride is None else self.stride)
+
+    def output(self, shape: Shape) -> Shape:
+        c, h, w = image(shape)
+        size, padding = pair(self.size), pair(self.padding)
+        if 2 * padding[0] > size[0] or 2 * padding[1] > size[1]:
+            raise ShapeError(f"padding {times(self.padding)} is more than half of the {times(self.size)} window; use padding <= {min(size) // 2}")
+        return c, *_slide(size, self.step(), padding, (h, w), "window")
+
+    def window(self, shape: Shape) -> Window:
+        return Window(pair(self.size), self.step())
+
+    def summary(self) -> str:
+        pad = f" pad {self.padding}" if self.padding != 0 else ""
+        step = self.step()
+        return f"{self.mode} {times(self.size)} stride {step[0] if step[0] == step[1] else times(step)}{pad}"
+
+
+class GlobalPooling(Layer):
+    """Keeps one number of every channel: its mean or its maximum over the whole image."""
+
+    kind: Literal["global_pooling"] = "global_pooling"
+    mode: Literal["max", "average"] = "average"
+
+    def output(self, shape: Shape) -> Shape:
+        return (image(shape)[0],)
+
+    def window(self, shape: Shape) -> Window:
+        _, h, w = image(shape)
+        return Window((h, w), (h, w))
+
+    def summary(self) -> str:
+        return self.mode
+
+
+class Flatten(Layer):
+    """Lays an image out as one vector, channel by channel."""
+
+    kind: Literal["flatten"] = "flatten"
+
+    def output(self, shape: Shape) -> Shape:
+        return (volume(shape),)
+
+
+class Dense(Weighted):
+    """Joins every unit with every number of its input (an image is flattened first)."""
+
+    kind: Literal["dense"] = "dense"
+    units: Positive
+
+    def output(self, shape: Shape) -> Shape:
+        return (self.units,)
+
+    def parameters(self, shape: Shape) -> Count:
+        weights = self.units * volume(shape)
+        text = f"{self.units}x{volume(shape)}"
+        return Count(f"{text}+{self.units}", weights + self.units) if self.bias else Count(text, weights)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return self.units * volume(shape)
+
+    def window(self, shape: Shape) -> Window | None:
+        return Window((shape[1], shape[2]), (shape[1], shape[2])) if len(shape) == 3 else None
+
+    def summary(self) -> str:
+        return f"{self.units} units"
+
+
+class Activation(Layer):
+    """A function of each number alone."""
+
+    kind: Literal["relu", "sigmoid", "tanh", "gelu", "silu", "elu", "softplus"]
+
+
+class LeakyRelu(Layer):
+    """x where positive, slope * x where negative: no unit dies."""
+
+    kind: Literal["leaky_relu"] = "leaky_relu"
+    slope: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
+
+    def summary(self) -> str:
+        return f"slope {self.slope:g}"
+
+
+class Maxout(Layer):
+    """The maximum of each group of consecutive channels or units (Goodfellow et al. 2013, arXiv:1302.4389)."""
+
+    kind: Literal["maxout"] = "maxout"
+    group_size: Annotated[int, Field(ge=2, le=4096)] = 2
+
+    def output(self, shape: Shape) -> Shape:
+        if shape[0] % self.group_size:
+            raise ShapeError(f"group_size = {self.group_size} does not divide the {shape[0]} channels; use a divisor of {shape[0]}")
+        return shape[0] // self.group_size, *shape[1:]
+
+    def summary(self) -> str:
+        return f"groups of {self.group_size}"
+
+
+class Dropout(Layer):
+    """Zeroes each number with ``probability`` while training and scales the rest up, so that nothing changes at test time."""
+
+    kind: Literal["dropout"] = "dropout"
+    probability: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.5
+
+    def summary(self) -> str:
+        return f"p {self.probability:g}"
+
+
+class BatchNorm(Layer):
+    """Centres and scales each channel by the batch's own mean and variance (Ioffe & Szegedy 2015, arXiv:1502.03167)."""
+
+    kind: Literal["batch_norm"] = "batch_norm"
+    momentum: Share = 0.1
+    """How much of each batch's statistics enters the running ones."""
+    eps: Rate = 1e-5
+    scale: bool = True
+    """Learn a factor per channel; without it only a shift is learned."""
+    learning_rate_factor: Amount = 1.0
+
+    def parameters(self, shape: Shape) -> Count:
+        return Count(f"2x{shape[0]}", 2 * shape[0]) if self.scale else Count(f"{shape[0]}", shape[0])
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return volume(shape)
+
+
+class LocalResponseNorm(Layer):
+    """Divides each number by (k + alpha/size * sum of squares over ``size`` neighbouring channels) ** beta (Krizhevsky et al. 2012)."""
+
+    kind: Literal["local_response_norm"] = "local_response_norm"
+    size: Positive = 5
+    k: Rate = 2.0
+    alpha: Amount = 1e-4
+    beta: Amount = 0.75
+
+    def output(self, shape: Shape) -> Shape:
+        return image(shape)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return volume(shape) * (self.size + 1)
+
+    def summary(self) -> str:
+        return f"size {self.size}"
+
+
+class Scale(Layer):
+    """Multiplies by a constant, such as the temperature of the last layer."""
+
+    kind: Literal["scale"] = "scale"
+    factor: Rate
+
+    def summary(self) -> str:
+        return f"x {self.factor:g}"
+
+
+class Residual(Layer):
+    """Adds its input to what its own layers make of it (He et al. 2015, arXiv:1512.03385)."""
+
+    kind: Literal["residual"] = "residual"
+    layers: Annotated[tuple[LayerSpec, ...], Field(min_length=1, max_length=64)]
+    shortcut: Literal["identity", "projection"] = "identity"
+    """identity adds the input as it is; projection brings it to the right shape by a 1x1 convolution (no bias)."""
+
+    def output(self, shape: Shape) -> Shape:
+        end = walk(self.layers, shape)[-1].output
+        if self.shortcut == "identity":
+            if end != shape:
+                raise ShapeError(f'an identity shortcut adds {"x".join(map(str, shape))} to {"x".join(map(str, end))}; use shortcut = "projection"')
+        else:
+            self.projection(shape, end)
+        return end
+
+    def projection(self, shape: Shape, end: Shape) -> Convolution:
+        """Give the 1x1 convolution that brings ``shape`` to ``end``."""
+        _, h, w = image(shape)
+        k, oh, ow = image(end)
+        stride = (-(-h // oh), -(-w // ow))
+        layer = Convolution(filters=k, size=1, stride=stride, bias=False, init="he")
+        if layer.output(shape) != end:
+            raise ShapeError(f"no 1x1 convolution brings {h}x{w} to {oh}x{ow}; use a stride that divides {h} and {w}")
+        return layer
+
+    def parameters(self, shape: Shape) -> Count:
+        inner = walk(self.layers, shape)
+        counts = [report.parameters for report in inner]
+        if self.shortcut == "projection":
+            counts.append(self.projection(shape, inner[-1].output).parameters(shape))
+        counts = [count for count in counts if count.value]
+        return Count(" + ".join(count.text for count in counts), sum(count.value for count in counts)) if counts else NONE
+
+    def multiply_adds(self, shape: Shape) -> int:
+        inner = walk(self.layers, shape)
+        extra = self.projection(shape, inner[-1].output).multiply_adds(shape) if self.shortcut == "projection" else 0
+        return sum(report.multiply_adds for report in inner) + extra
+
+    def summary(self) -> str:
+        return f"{self.shortcut} shortcut"
+
+
+LayerSpec = Annotated[
+    Convolution
+    | Pooling
+    | GlobalPooling
+    | Flatten
+    | Dense
+    | Activation
+    | LeakyRelu
+    | Maxout
+    | Dropout
+    | BatchNorm
+    | LocalResponseNorm
+    | Scale
+    | Residual,
+    Field(discriminator="kind"),
+]
+Residual.model_rebuild()
+
+
+def _slide(size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], sides: tuple[int, int], what: str) -> tuple[int, int]:
+    """Count the positions of a window: floor((side + 2*padding - size) / stride) + 1 both ways."""
+    places = []
+    for extent, step, rings, side in zip(size, stride, padding, sides, strict=True):
+        if extent > side + 2 * rings:
+            cure = -(-(extent - side) // 2)
+            raise ShapeError(f"a {times(size)} {what} does not fit a {times(sides)} image; use padding >= {cure} or a smaller size")
+        places.append((side + 2 * rings - extent) // step + 1)
+    return places[0], places[1]
