@@ -136,8 +136,7 @@ class RunEnded(Event):
 
 
 KINDS: dict[str, type[Event]] = {
-    event.kind: event
-    for event in (RunStarted, BatchDone, EpochDone, Evaluated, ControlChanged, Checkpointed, Diverged, RunEnded)
+    event.kind: event for event in (RunStarted, BatchDone, EpochDone, Evaluated, ControlChanged, Checkpointed, Diverged, RunEnded)
 }
 
 
@@ -160,7 +159,9 @@ def from_json(text: str) -> Event:
         event = KINDS[values.pop("event")]
         return event(**{f.name: _revive(f, values[f.name]) for f in dataclasses.fields(event)})
     except (ValueError, KeyError, TypeError, AttributeError) as cause:
-        raise StoreError(f"a stored event could not be read: expected one of {', '.join(KINDS)} with its fields, got {text[:80]!r}") from cause
+        raise StoreError(
+            f"a stored event could not be read: expected one of {', '.join(KINDS)} with its fields, got {text[:80]!r}"
+        ) from cause
 
 
 def _finite(value: Any) -> Any:

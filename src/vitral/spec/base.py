@@ -91,7 +91,9 @@ def times(value: int | tuple[int, int]) -> str:
 def image(shape: Shape) -> tuple[int, int, int]:
     """Insist on an image (C, H, W)."""
     if len(shape) != 3:
-        raise ShapeError(f"expected an image (channels, height, width), got a vector of {shape[0]}; put this layer before flatten, dense and global pooling")
+        raise ShapeError(
+            f"expected an image (channels, height, width), got a vector of {shape[0]}; put this layer before flatten, dense and global pooling"
+        )
     return shape[0], shape[1], shape[2]
 
 

@@ -66,9 +66,13 @@ class Convolution(Weighted):
     def output(self, shape: Shape) -> Shape:
         c, h, w = image(shape)
         if c % self.groups or self.filters % self.groups:
-            raise ShapeError(f"groups = {self.groups} must divide both the {c} input channels and the {self.filters} filters; use groups = 1")
+            raise ShapeError(
+                f"groups = {self.groups} must divide both the {c} input channels and the {self.filters} filters; use groups = 1"
+            )
         if self.whitening and self.filters != 2 * c * volume(pair(self.size)):
-            raise ShapeError(f"whitening needs filters = {2 * c * volume(pair(self.size))} (two signs of every direction), got {self.filters}")
+            raise ShapeError(
+                f"whitening needs filters = {2 * c * volume(pair(self.size))} (two signs of every direction), got {self.filters}"
+            )
         if self.padding == "same":
             if pair(self.stride) != (1, 1):
                 raise ShapeError(f'padding = "same" needs stride = 1, got {self.stride}; give padding as a number')
@@ -121,7 +125,9 @@ class Pooling(Layer):
         c, h, w = image(shape)
         size, padding = pair(self.size), pair(self.padding)
         if 2 * padding[0] > size[0] or 2 * padding[1] > size[1]:
-            raise ShapeError(f"padding {times(self.padding)} is more than half of the {times(self.size)} window; use padding <= {min(size) // 2}")
+            raise ShapeError(
+                f"padding {times(self.padding)} is more than half of the {times(self.size)} window; use padding <= {min(size) // 2}"
+            )
         return c, *_slide(size, self.step(), padding, (h, w), "window")
 
     def window(self, shape: Shape) -> Window:
@@ -283,7 +289,9 @@ class Residual(Layer):
         end = walk(self.layers, shape)[-1].output
         if self.shortcut == "identity":
             if end != shape:
-                raise ShapeError(f'an identity shortcut adds {"x".join(map(str, shape))} to {"x".join(map(str, end))}; use shortcut = "projection"')
+                raise ShapeError(
+                    f'an identity shortcut adds {"x".join(map(str, shape))} to {"x".join(map(str, end))}; use shortcut = "projection"'
+                )
         else:
             self.projection(shape, end)
         return end

@@ -53,7 +53,7 @@ class Network(Spec):
             sides = "x".join(map(str, last.output))
             raise ShapeError(
                 f'layer {last.number} "{last.name}" ends the network with {sides}, but {self.loss.kind} loss needs one score a class; '
-                'end with a dense layer or global pooling'
+                "end with a dense layer or global pooling"
             )
         return reports
 
@@ -80,5 +80,3 @@ class Network(Spec):
             return sum(volume(report.output) + kept(report.inner) for report in reports)
 
         return volume(self.input) + kept(self.reports)
-
-

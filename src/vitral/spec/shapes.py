@@ -87,12 +87,11 @@ def unique_names(layers: Sequence[Layer]) -> tuple[str, ...]:
     names: list[str] = []
     taken = {layer.name for layer in layers if layer.name}
     for number, layer in enumerate(layers, start=1):
-        name = layer.name
-        if name is None:
-            stem = SHORT.get(kind := layer.kind, kind)
+        name = layer.name or ""
+        while not name or (layer.name is None and name in taken):
+            stem = SHORT.get(layer.kind, layer.kind)
             counts[stem] = counts.get(stem, 0) + 1
-            while (name := f"{stem}{counts[stem]}") in taken:
-                counts[stem] += 1
+            name = f"{stem}{counts[stem]}"
         if name in names:
             raise ShapeError(f'layer {number} "{name}" has the name of layer {names.index(name) + 1}; give every layer a name of its own')
         names.append(name)
