@@ -4,21 +4,48 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from vitral.errors import ShapeError
 
+if TYPE_CHECKING:
+    from vitral.spec.shapes import LayerReport
+
 Shape = tuple[int, ...]
 
-Positive = Annotated[int, Field(ge=1, le=2**20)]
-NotNegative = Annotated[int, Field(ge=0, le=2**20)]
-Pair = Positive | tuple[Positive, Positive]
-PaddingPair = NotNegative | tuple[NotNegative, NotNegative]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+def _one_or_two(least: int) -> WrapValidator:
+    """Answer for a number-or-pair with one sentence instead of one for each reading."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(f"must be one or two whole numbers from {least} to {LARGEST}, as 3 or [3, 5], got {short(value)}") from None
+
+    return WrapValidator(check)
+
+
+LARGEST = 2**20
+Flag = Annotated[bool, Field(strict=True)]
+Positive = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
+NotNegative = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
+Pair = Annotated[Positive | tuple[Positive, Positive], _one_or_two(1)]
+PaddingPair = Annotated[NotNegative | tuple[NotNegative, NotNegative], _one_or_two(0)]
+Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Fraction = Annotated[Number, Field(ge=0, lt=1)]
+Amount = Annotated[Number, Field(ge=0)]
+Rate = Annotated[Number, Field(gt=0)]
+
+
+def short(value: object, limit: int = 60) -> str:
+    """Write a value as a person typed it, cut where it is long: true, "same", [1, 2]."""
+    text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else repr(value)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 class Spec(BaseModel):
@@ -47,6 +74,15 @@ class Window(NamedTuple):
     stride: tuple[int, int]
 
 
+class Answers(NamedTuple):
+    """What a layer says about one input shape, all at once."""
+
+    output: Shape
+    parameters: Count
+    multiply_adds: int
+    window: Window | None
+
+
 class Layer(Spec):
     """One operation of a network. A subclass answers for its shape, its parameters and its cost, all without torch.
 
@@ -54,6 +90,7 @@ class Layer(Spec):
     """
 
     kind: str
+    """Which operation this is."""
     name: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
     """How the layer is called on the page, in errors and in checkpoints; by default its kind and its number."""
 
@@ -72,6 +109,10 @@ class Layer(Spec):
     def window(self, shape: Shape) -> Window | None:
         """Say what one output position looks at; None where each position looks at itself alone."""
         return None
+
+    def answers(self, shape: Shape, inner: tuple[LayerReport, ...]) -> Answers:
+        """Answer for everything at once; ``inner`` is the walk through the layer's own layers, so that nobody walks there twice."""
+        return Answers(self.output(shape), self.parameters(shape), self.multiply_adds(shape), self.window(shape))
 
     def summary(self) -> str:
         """Describe the settings in a few signs, as on a slide: ``16@5x5 pad 2``."""

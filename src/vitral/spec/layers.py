@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from vitral.errors import ShapeError
 from vitral.spec.base import (
+    LARGEST,
     NONE,
     Amount,
+    Answers,
     Count,
+    Flag,
+    Fraction,
     Layer,
+    Number,
     PaddingPair,
     Pair,
     Positive,
@@ -23,21 +28,34 @@ from vitral.spec.base import (
     Window,
     image,
     pair,
+    short,
     times,
     volume,
 )
-from vitral.spec.shapes import walk
+from vitral.spec.shapes import LayerReport, walk
 
 Initialisation = Literal["he", "lecun", "xavier", "dirac", "zero", "default"]
+
+
+def _padding(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        words = f'must be one or two whole numbers from 0 to {LARGEST}, as 2 or [2, 1], or "same", got {short(value)}'
+        raise ValueError(words) from None
+
+
+Padding = Annotated[PaddingPair | Literal["same"], WrapValidator(_padding)]
 
 
 class Weighted(Layer):
     """A layer that learns weights."""
 
-    bias: bool = True
+    bias: Flag = True
+    """Add a learned number to every filter or unit."""
     init: Initialisation = "default"
     """he: N(0, 2/fan_in); lecun: N(0, 1/fan_in); xavier: N(0, 2/(fan_in+fan_out)); dirac: passes its input on; default: torch's."""
-    bias_init: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    bias_init: Number | None = None
     """Every bias starts here; by default as ``init`` says: 0, or torch's own draw."""
     learning_rate_factor: Amount = 1.0
     """The layer learns at this many times the common learning rate; 0 freezes it."""
@@ -50,13 +68,18 @@ class Convolution(Weighted):
 
     kind: Literal["convolution"] = "convolution"
     filters: Positive
+    """How many kernels, and so how many channels come out."""
     size: Pair
+    """Height and width of the kernel."""
     stride: Pair = 1
-    padding: PaddingPair | Literal["same"] = 0
+    """How far the kernel moves from one position to the next."""
+    padding: Padding = 0
     """Rings of zeros around the image; "same" keeps height and width (stride 1)."""
     dilation: Pair = 1
+    """How far apart the kernel's taps lie; 1 for neighbours."""
     groups: Positive = 1
-    whitening: bool = False
+    """Split the channels into so many groups that do not see each other; as many as channels for a depthwise convolution."""
+    whitening: Flag = False
     """Set the kernels to the eigenvectors of the training images' own patches and freeze them (filters = 2 * C * size * size)."""
 
     def _reach(self) -> tuple[int, int]:
@@ -69,6 +92,8 @@ class Convolution(Weighted):
             raise ShapeError(
                 f"groups = {self.groups} must divide both the {c} input channels and the {self.filters} filters; use groups = 1"
             )
+        if self.whitening and (self.groups, pair(self.dilation)) != (1, (1, 1)):
+            raise ShapeError(f"whitening needs groups = 1 and dilation = 1, got {self.groups} and {self.dilation}; leave both out")
         if self.whitening and self.filters != 2 * c * volume(pair(self.size)):
             raise ShapeError(
                 f"whitening needs filters = {2 * c * volume(pair(self.size))} (two signs of every direction), got {self.filters}"
@@ -112,10 +137,13 @@ class Pooling(Layer):
 
     kind: Literal["pooling"] = "pooling"
     mode: Literal["max", "average"] = "max"
+    """Keep the largest number of each window, or the mean."""
     size: Pair = 2
+    """Height and width of the window (the lecture's spatial extent)."""
     stride: Pair | None = None
     """By default the size, so that windows touch and do not overlap."""
     padding: PaddingPair = 0
+    """Rings around the image that never win a maximum and count as zeros in a mean."""
 
     def step(self) -> tuple[int, int]:
         """Give the stride in force as (height, width)."""
@@ -144,13 +172,13 @@ class GlobalPooling(Layer):
 
     kind: Literal["global_pooling"] = "global_pooling"
     mode: Literal["max", "average"] = "average"
+    """Keep the mean of each channel, or its largest number."""
 
     def output(self, shape: Shape) -> Shape:
         return (image(shape)[0],)
 
-    def window(self, shape: Shape) -> Window:
-        _, h, w = image(shape)
-        return Window((h, w), (h, w))
+    def window(self, shape: Shape) -> Window | None:
+        return _whole(shape)
 
     def summary(self) -> str:
         return self.mode
@@ -164,12 +192,16 @@ class Flatten(Layer):
     def output(self, shape: Shape) -> Shape:
         return (volume(shape),)
 
+    def window(self, shape: Shape) -> Window | None:
+        return _whole(shape)  # the vector as a whole has seen all of the image
+
 
 class Dense(Weighted):
     """Joins every unit with every number of its input (an image is flattened first)."""
 
     kind: Literal["dense"] = "dense"
     units: Positive
+    """How many numbers come out."""
 
     def output(self, shape: Shape) -> Shape:
         return (self.units,)
@@ -183,7 +215,7 @@ class Dense(Weighted):
         return self.units * volume(shape)
 
     def window(self, shape: Shape) -> Window | None:
-        return Window((shape[1], shape[2]), (shape[1], shape[2])) if len(shape) == 3 else None
+        return _whole(shape)
 
     def summary(self) -> str:
         return f"{self.units} units"
@@ -193,13 +225,15 @@ class Activation(Layer):
     """A function of each number alone."""
 
     kind: Literal["relu", "sigmoid", "tanh", "gelu", "silu", "elu", "softplus"]
+    """Which function."""
 
 
 class LeakyRelu(Layer):
     """x where positive, slope * x where negative: no unit dies."""
 
     kind: Literal["leaky_relu"] = "leaky_relu"
-    slope: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
+    slope: Share = 0.01
+    """The factor where x is negative."""
 
     def summary(self) -> str:
         return f"slope {self.slope:g}"
@@ -209,7 +243,8 @@ class Maxout(Layer):
     """The maximum of each group of consecutive channels or units (Goodfellow et al. 2013, arXiv:1302.4389)."""
 
     kind: Literal["maxout"] = "maxout"
-    group_size: Annotated[int, Field(ge=2, le=4096)] = 2
+    group_size: Annotated[int, Field(ge=2, le=4096, strict=True)] = 2
+    """How many consecutive channels or units compete."""
 
     def output(self, shape: Shape) -> Shape:
         if shape[0] % self.group_size:
@@ -224,7 +259,8 @@ class Dropout(Layer):
     """Zeroes each number with ``probability`` while training and scales the rest up, so that nothing changes at test time."""
 
     kind: Literal["dropout"] = "dropout"
-    probability: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.5
+    probability: Fraction = 0.5
+    """How likely each number is zeroed."""
 
     def summary(self) -> str:
         return f"p {self.probability:g}"
@@ -237,9 +273,11 @@ class BatchNorm(Layer):
     momentum: Share = 0.1
     """How much of each batch's statistics enters the running ones."""
     eps: Rate = 1e-5
-    scale: bool = True
+    """Added to the variance, so that nothing is divided by zero."""
+    scale: Flag = True
     """Learn a factor per channel; without it only a shift is learned."""
     learning_rate_factor: Amount = 1.0
+    """The layer learns at this many times the common learning rate; 0 freezes it."""
 
     def parameters(self, shape: Shape) -> Count:
         return Count(f"2x{shape[0]}", 2 * shape[0]) if self.scale else Count(f"{shape[0]}", shape[0])
@@ -253,9 +291,13 @@ class LocalResponseNorm(Layer):
 
     kind: Literal["local_response_norm"] = "local_response_norm"
     size: Positive = 5
+    """How many neighbouring channels are summed."""
     k: Rate = 2.0
+    """The number under the sum of squares."""
     alpha: Amount = 1e-4
+    """How much the sum of squares weighs."""
     beta: Amount = 0.75
+    """The power of the divisor."""
 
     def output(self, shape: Shape) -> Shape:
         return image(shape)
@@ -272,6 +314,7 @@ class Scale(Layer):
 
     kind: Literal["scale"] = "scale"
     factor: Rate
+    """The constant."""
 
     def summary(self) -> str:
         return f"x {self.factor:g}"
@@ -282,19 +325,34 @@ class Residual(Layer):
 
     kind: Literal["residual"] = "residual"
     layers: Annotated[tuple[LayerSpec, ...], Field(min_length=1, max_length=64)]
+    """What the input goes through before it is added to itself."""
     shortcut: Literal["identity", "projection"] = "identity"
     """identity adds the input as it is; projection brings it to the right shape by a 1x1 convolution (no bias)."""
 
+    def answers(self, shape: Shape, inner: tuple[LayerReport, ...]) -> Answers:
+        end = inner[-1].output
+        counts = [report.parameters for report in inner]
+        cost = sum(report.multiply_adds for report in inner)
+        if self.shortcut == "projection":
+            projection = self.projection(shape, end)
+            counts.append(projection.parameters(shape))
+            cost += projection.multiply_adds(shape)
+        elif end != shape:
+            raise ShapeError(
+                f'an identity shortcut adds {"x".join(map(str, shape))} to {"x".join(map(str, end))}; use shortcut = "projection"'
+            )
+        counts = [count for count in counts if count.value]
+        count = Count(" + ".join(count.text for count in counts), sum(count.value for count in counts)) if counts else NONE
+        return Answers(end, count, cost, None)
+
     def output(self, shape: Shape) -> Shape:
-        end = walk(self.layers, shape)[-1].output
-        if self.shortcut == "identity":
-            if end != shape:
-                raise ShapeError(
-                    f'an identity shortcut adds {"x".join(map(str, shape))} to {"x".join(map(str, end))}; use shortcut = "projection"'
-                )
-        else:
-            self.projection(shape, end)
-        return end
+        return self.answers(shape, walk(self.layers, shape)).output
+
+    def parameters(self, shape: Shape) -> Count:
+        return self.answers(shape, walk(self.layers, shape)).parameters
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return self.answers(shape, walk(self.layers, shape)).multiply_adds
 
     def projection(self, shape: Shape, end: Shape) -> Convolution:
         """Give the 1x1 convolution that brings ``shape`` to ``end``."""
@@ -305,19 +363,6 @@ class Residual(Layer):
         if layer.output(shape) != end:
             raise ShapeError(f"no 1x1 convolution brings {h}x{w} to {oh}x{ow}; use a stride that divides {h} and {w}")
         return layer
-
-    def parameters(self, shape: Shape) -> Count:
-        inner = walk(self.layers, shape)
-        counts = [report.parameters for report in inner]
-        if self.shortcut == "projection":
-            counts.append(self.projection(shape, inner[-1].output).parameters(shape))
-        counts = [count for count in counts if count.value]
-        return Count(" + ".join(count.text for count in counts), sum(count.value for count in counts)) if counts else NONE
-
-    def multiply_adds(self, shape: Shape) -> int:
-        inner = walk(self.layers, shape)
-        extra = self.projection(shape, inner[-1].output).multiply_adds(shape) if self.shortcut == "projection" else 0
-        return sum(report.multiply_adds for report in inner) + extra
 
     def summary(self) -> str:
         return f"{self.shortcut} shortcut"
@@ -340,6 +385,10 @@ LayerSpec = Annotated[
     Field(discriminator="kind"),
 ]
 Residual.model_rebuild()
+
+
+def _whole(shape: Shape) -> Window | None:
+    return Window((shape[1], shape[2]), (shape[1], shape[2])) if len(shape) == 3 else None
 
 
 def _slide(size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], sides: tuple[int, int], what: str) -> tuple[int, int]:

@@ -8,16 +8,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vitral.errors import ShapeError
-from vitral.spec.base import Positive, Rate, Shape, Spec, volume
-from vitral.spec.layers import LayerSpec
-from vitral.spec.shapes import LayerReport, walk
+from vitral.spec.base import Fraction, Positive, Rate, Shape, Spec, volume
+from vitral.spec.layers import Convolution, LayerSpec, Residual
+from vitral.spec.shapes import LayerReport, unique_names, walk
+
+MAX_LAYERS = 1000
+MAX_DEPTH = 4
 
 
 class Softmax(Spec):
     """Cross-entropy after softmax, in nats; the last layer gives one score a class."""
 
     kind: Literal["softmax"] = "softmax"
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: Fraction = 0.0
+    """Share of the target that is spread evenly over all classes (Szegedy et al. 2015, arXiv:1512.00567)."""
 
 
 class Hinge(Spec):
@@ -25,6 +29,7 @@ class Hinge(Spec):
 
     kind: Literal["hinge"] = "hinge"
     margin: Rate = 1.0
+    """How far the right class's score must lie above every other one's."""
 
 
 class Regression(Spec):
@@ -41,12 +46,15 @@ class Network(Spec):
 
     input: tuple[Positive, Positive, Positive]
     """(channels, height, width) of one example."""
-    layers: Annotated[tuple[LayerSpec, ...], Field(min_length=1, max_length=1000)]
+    layers: Annotated[tuple[LayerSpec, ...], Field(min_length=1, max_length=MAX_LAYERS)]
+    """What the example goes through, in order."""
     loss: Loss = Softmax()
+    """What is made small."""
 
     @cached_property
     def reports(self) -> tuple[LayerReport, ...]:
         """Walk the input shape through all layers; raises ShapeError naming the layer that does not fit."""
+        self._bound()
         reports = walk(self.layers, self.input)
         if self.loss.kind != "regression" and len(reports[-1].output) != 1:
             last = reports[-1]
@@ -56,6 +64,26 @@ class Network(Spec):
                 "end with a dense layer or global pooling"
             )
         return reports
+
+    def _bound(self) -> None:
+        """Refuse what is too deep or too long to walk, and a whitening layer where there are no images' own patches to learn from."""
+        names = unique_names(self.layers)
+        level: list[tuple[str, LayerSpec]] = [(f'layer {n} "{names[n - 1]}"', layer) for n, layer in enumerate(self.layers, start=1)]
+        total = depth = 0
+        while level:
+            for path, layer in level:
+                if isinstance(layer, Convolution) and layer.whitening and layer is not self.layers[0]:
+                    raise ShapeError(f"{path}: whitening reads the images' own patches, so it must be layer 1; move it to the front")
+            total += len(level)
+            if total > MAX_LAYERS:
+                raise ShapeError(f"{level[0][0]}: the network has at least {total} layers, expected at most {MAX_LAYERS}; leave some out")
+            blocks = [(path, layer) for path, layer in level if isinstance(layer, Residual)]
+            depth += bool(blocks)
+            if depth > MAX_DEPTH:
+                raise ShapeError(
+                    f"{blocks[0][0]}: residual blocks are nested {depth} deep, expected at most {MAX_DEPTH}; put them in a row"
+                )
+            level = [(path, inner) for path, block in blocks for inner in block.layers]
 
     @property
     def output(self) -> Shape:

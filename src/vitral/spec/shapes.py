@@ -28,6 +28,10 @@ class LayerReport:
     jump: tuple[int, int]
     inner: tuple[LayerReport, ...] = ()
 
+    def seen(self, whole: Shape) -> tuple[int, int]:
+        """Cut the receptive field at an image (C, H, W): a position cannot see more than there is."""
+        return min(self.field[0], whole[1]), min(self.field[1], whole[2])
+
 
 def walk(
     layers: Sequence[Layer],
@@ -53,8 +57,7 @@ def walk(
         try:
             if inside := getattr(layer, "layers", None):
                 inner = walk(inside, shape, field=field, jump=jump)
-            output, window = layer.output(shape), layer.window(shape)
-            parameters, multiply_adds = layer.parameters(shape), layer.multiply_adds(shape)
+            output, parameters, multiply_adds, window = layer.answers(shape, inner)
         except ShapeError as cause:
             raise ShapeError(f'layer {number} "{name}": {cause}') from None
         if inner:
@@ -77,22 +80,95 @@ SHORT = {
 }
 
 
+RESERVED = frozenset(
+    [
+        "add_module",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "ipu",
+        "layer_names",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "prepare",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+        "load_state_dict",
+        "T_destination",
+    ]
+)
+"""Names that torch's modules use themselves: a layer cannot be called so."""
+
+
 def unique_names(layers: Sequence[Layer]) -> tuple[str, ...]:
     """Give every layer its own name, or its kind and its number among its kind: conv1, relu1, pool1, conv2.
 
     Raises:
-        ShapeError: two layers were given the same name.
+        ShapeError: two layers were given the same name, or one a name that torch's modules use themselves.
     """
+    names = number_names([(layer.kind, layer.name) for layer in layers])
+    for number, name in enumerate(names, start=1):
+        first = names.index(name) + 1
+        if first != number:
+            raise ShapeError(f'layer {number} "{name}" has the name of layer {first}; give every layer a name of its own')
+        if name in RESERVED:
+            raise ShapeError(f'layer {number} "{name}" has a name that torch\'s modules use themselves; choose another, such as "{name}1"')
+    return names
+
+
+def number_names(kinds_and_names: Sequence[tuple[str, str | None]]) -> tuple[str, ...]:
+    """Name what has no name by kind and number among its kind, never by a name that another was given."""
     counts: dict[str, int] = {}
+    taken = {name for _, name in kinds_and_names if name}
     names: list[str] = []
-    taken = {layer.name for layer in layers if layer.name}
-    for number, layer in enumerate(layers, start=1):
-        name = layer.name or ""
-        while not name or (layer.name is None and name in taken):
-            stem = SHORT.get(layer.kind, layer.kind)
+    for kind, given in kinds_and_names:
+        name = given or ""
+        while not name or (not given and name in taken):
+            stem = SHORT.get(kind, kind)
             counts[stem] = counts.get(stem, 0) + 1
             name = f"{stem}{counts[stem]}"
-        if name in names:
-            raise ShapeError(f'layer {number} "{name}" has the name of layer {names.index(name) + 1}; give every layer a name of its own')
         names.append(name)
     return tuple(names)
