@@ -74,8 +74,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "dropout al final anula puntuaciones enteras al entrenar: póngalo antes de la última capa densa",
     ),
     "vanishing": (
-        "{count} {kind} layers in a row of weighted layers make gradients shrink on their way back (a sigmoid's slope is at most 1/4): use relu",
-        "{count} capas {kind} encogen los gradientes en su camino de vuelta (la pendiente de una sigmoide es como mucho 1/4): use relu",
+        "{count} sigmoid layers make gradients shrink on their way back, since a sigmoid's slope is at most 1/4: use relu, or batch_norm before each",
+        "{count} capas sigmoid encogen los gradientes en su camino de vuelta, pues la pendiente de una sigmoide es como mucho 1/4: use relu, o batch_norm antes",
     ),
     "zero_start": (
         "{layer} starts with all weights at zero, so no gradient passes through it at first: use zero only at the end of a residual block",
@@ -219,9 +219,9 @@ def _whole(experiment: Experiment) -> Iterator[Advice]:
         yield _say("last_activation", last.number, last.name, kind=last.layer.kind, loss=network.loss.kind)
     if last.layer.kind == "dropout":
         yield _say("last_dropout", last.number, last.name)
-    bent = [report for report in reports if report.layer.kind in {"sigmoid", "tanh"}]
-    if len(bent) > 3 and not any(isinstance(r.layer, BatchNorm | Residual) for r in reports):
-        yield _say("vanishing", bent[-1].number, bent[-1].name, count=len(bent), kind=bent[-1].layer.kind)
+    bent = [report for report in reports if report.layer.kind == "sigmoid"]
+    if len(bent) > 2 and not any(isinstance(r.layer, BatchNorm | Residual) for r in reports):
+        yield _say("vanishing", bent[-1].number, bent[-1].name, count=len(bent))
 
 
 def _rate(experiment: Experiment) -> Iterator[Advice]:

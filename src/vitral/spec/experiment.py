@@ -69,6 +69,8 @@ class Optimiser(Choice):
         "rho": ("adadelta", "rmsprop"),
         "betas": ("adam", "adamw"),
         "eps": ("adagrad", "rmsprop", "adadelta", "adam", "adamw"),
+        "orthogonal_steps": ("muon",),
+        "adjust": ("muon",),
         "others": ("muon",),
     }
 
@@ -84,6 +86,10 @@ class Optimiser(Choice):
     """Decay of adam's and adamw's running means."""
     eps: Rate = 1e-8
     """Added to the divisor, so that nothing is divided by zero; of adagrad, rmsprop, adadelta, adam and adamw."""
+    orthogonal_steps: Annotated[int, Field(ge=1, le=20, strict=True)] = 5
+    """Of muon: how many Newton-Schulz steps bring each update near an orthogonal matrix."""
+    adjust: Literal["original", "match_rms_adamw"] = "original"
+    """Of muon: scale each update by sqrt(max(1, rows/columns)), or to the size that adamw's updates have."""
     others: Optimiser | None = None
     """Muon moves matrices (kernels and dense weights) only: this one moves the rest; by default adamw."""
 

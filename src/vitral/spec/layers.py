@@ -334,6 +334,8 @@ class Residual(Layer):
         counts = [report.parameters for report in inner]
         cost = sum(report.multiply_adds for report in inner)
         if self.shortcut == "projection":
+            if any(report.name == "projection" for report in inner):
+                raise ShapeError('a layer inside is called "projection", which is the name of the shortcut\'s own; use another name')
             projection = self.projection(shape, end)
             counts.append(projection.parameters(shape))
             cost += projection.multiply_adds(shape)

@@ -91,9 +91,7 @@ def value(text: str, item: str) -> Any:
         if re.fullmatch(r"[+-]?(\d+\.|\.\d+)([eE][+-]?\d+)?", text):
             return float(text)  # .5 and 5. are what people type, though no TOML
         if text[0] in "[{\"'":
-            raise SpecError(
-                f"--set {short(item)}: {short(text)} is broken TOML; close every bracket and quote, or quote it whole"
-            ) from None
+            raise SpecError(f"--set {short(item)}: {short(text)} is broken TOML: {str(cause)[:80].lower()}") from None
         return text
     found = read.get("value")
     if set(read) != {"value"} or isinstance(found, (datetime.date, datetime.time)):
