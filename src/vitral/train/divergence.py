@@ -1,0 +1,63 @@
+"""Where a number first stopped being finite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vitral.nets.net import Net
+
+
+class Finding(NamedTuple):
+    """The first layer with a number that is not finite, and which of its numbers: weight, activation or gradient."""
+
+    layer: str
+    what: str
+
+
+@torch.no_grad()
+def is_finite(net: Net) -> bool:
+    """Say whether all weights and running statistics are finite: one sum each, since NaN and infinity stay in a sum."""
+    tensors = [t for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()]
+    return bool(torch.stack([t.sum() for t in tensors]).isfinite().all())
+
+
+@torch.no_grad()
+def locate(net: Net, forward: Callable[[], object]) -> Finding:
+    """Find the first layer, in the order of the network, that holds a number which is not finite.
+
+    Gradients are looked at before weights, because a gradient that is not finite is what spoils a weight; then ``forward`` is run with a
+    hook on every layer. The hooks are removed whatever happens.
+
+    Args:
+        net: with the gradients of the step that went wrong, or without any.
+        forward: sends the offending batch through the net.
+    """
+    for what, tensors in (
+        ("gradient", [(name, p.grad) for name, p in net.named_parameters() if p.grad is not None]),
+        ("weight", [*net.named_parameters(), *net.named_buffers()]),
+    ):
+        for name, tensor in tensors:
+            if not tensor.isfinite().all():
+                return Finding(name.rpartition(".")[0], what)
+    return _first_activation(net, forward) or Finding("loss", "value")
+
+
+def _first_activation(net: Net, forward: Callable[[], object]) -> Finding | None:
+    found: list[str] = []
+    names = {module: name for name, module in net.named_modules() if not list(module.children())}
+
+    def look(module: nn.Module, _: object, output: Tensor) -> None:
+        if not found and not output.isfinite().all():
+            found.append(names[module])
+
+    hooks = [module.register_forward_hook(look) for module in names]
+    try:
+        forward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Finding(found[0], "activation") if found else None

@@ -1,0 +1,325 @@
+"""Training, as a stream of events: pausing is not asking for the next one, one batch is one ``next()``."""
+
+# B batch  C channels  H height  W width
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vitral import events
+from vitral.data.augment import Augmenter, normaliser
+from vitral.data.batches import order
+from vitral.data.dataset import Dataset
+from vitral.errors import StoreError
+from vitral.events import BatchDone, ControlChanged, Diverged, EpochDone, Evaluated, Event, RunEnded, RunStarted
+from vitral.nets.builders import build
+from vitral.nets.initialise import generator
+from vitral.nets.loss import criterion
+from vitral.spec.experiment import Experiment
+from vitral.train import divergence, precision, schedule
+from vitral.train.average import Average
+from vitral.train.control import Controls
+from vitral.train.evaluate import Views, evaluate
+from vitral.train.optimise import Optimiser
+from vitral.train.progress import Progress
+from vitral.train.state import AVERAGE, DROPOUT, NET, State, keep, put_back
+
+NUM_WHITENING_IMAGES = 5000
+
+
+class Trainer:
+    """An experiment on its way: the network, and everything that decides its next step.
+
+    Between two events all of it is consistent: ``state()`` may be taken, and a trainer that loads it goes on to the same bits. Nothing is
+    drawn from torch's global generator: an epoch's order and every augmentation are functions of (seed, epoch, example), first weights of
+    (seed, layer), and dropout has a generator of its own.
+
+    Args:
+        experiment: what to train, fitting the data.
+        dataset: its training split is learned from, its test split measured.
+        device: "auto", "cpu" or "cuda".
+        run: the name of the run, for the record.
+    Raises:
+        SpecError: no such device; nothing that learns.
+    Example:
+        ``for event in Trainer(zoo.load("default"), dataset).events(): print(event)``
+    """
+
+    def __init__(self, experiment: Experiment, dataset: Dataset, *, device: str = "auto", run: str = "") -> None:
+        self.experiment = experiment
+        self.dataset = dataset
+        self.run = run
+        self.controls = Controls.of(experiment.training)
+        self.precision = precision.choose(device, experiment.training)
+        self._progress = Progress()
+        self._changes: deque[ControlChanged] = deque()
+        self._exact = True
+        self._notes: tuple[str, ...] = (self.precision.reason,)
+        self._diverged = False
+
+        place, layout = self.precision.device, self.precision.memory_format
+        data = {"normalise": experiment.data.normalise, "memory_format": layout, "device": place}
+        numbers = {**data, "dtype": self.precision.dtype}
+        self._augment = Augmenter(experiment.augmentation, dataset.train, dataset.statistics, seed=experiment.seed, **numbers)
+        self._test_images = normaliser(dataset.test, dataset.statistics, **numbers)
+        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
+
+        self.net = build(experiment.network, seed=experiment.seed)
+        if self.net.whitens:
+            plain = normaliser(dataset.train, dataset.statistics, dtype=torch.float32, **data)
+            self.net.prepare(plain(torch.arange(min(NUM_WHITENING_IMAGES, len(dataset.train)))).cpu())
+        self.net.to(device=place)
+        self.net.to(memory_format=layout)  # type: ignore[call-overload]
+        self.net.draw_from(generator(experiment.seed, "dropout", place))
+        self._criterion = criterion(experiment.network.loss)
+        self._optimiser = self._new_optimiser()
+        self._average = Average(self.net, experiment.training.average) if experiment.training.average else None
+
+    @property
+    def step(self) -> int:
+        """Count the optimiser steps done."""
+        return self._progress.step
+
+    @property
+    def num_steps(self) -> int:
+        """Count the steps of the whole training at the present batch size."""
+        return self._progress.num_steps(self.experiment.training, len(self.dataset.train), self.controls.batch_size)
+
+    def events(self) -> Iterator[Event]:
+        """Train, and tell what happens: RunStarted; BatchDone after each step; EpochDone and Evaluated; at last RunEnded.
+
+        A change of a control is told when it begins to hold. A loss or weight that is not finite ends the run: Diverged, RunEnded("diverged").
+        """
+        began = time.perf_counter()
+        yield self._started()
+        while not self._diverged:
+            if self._changes:
+                yield self._changes.popleft()
+            elif self._progress.due:
+                yield self._summary() if self._progress.due[0] == "epoch" else self._evaluation()
+            elif self._progress.over(self.experiment.training):
+                break
+            else:
+                yield self._learn()
+        yield RunEnded(step=self.step, outcome="diverged" if self._diverged else "finished", seconds=time.perf_counter() - began)
+
+    def change(self, name: str, value: object) -> ControlChanged:
+        """Change a control from the next step on.
+
+        Args:
+            name: learning_rate, momentum, batch_size, decay (L2) or optimiser.
+            value: what ``Controls.set`` takes. Another optimiser begins without memory; another number keeps what has been accumulated.
+        Returns:
+            The event that ``events()`` will give next.
+        Raises:
+            SpecError: no such control, or a value out of its range; nothing has changed then.
+        """
+        before = self.controls
+        self.controls = before.set(name, value)
+        if name == "optimiser":
+            self._optimiser = self._new_optimiser()
+        else:
+            self._optimiser.set(self.controls.optimiser, self.controls.decay)
+        self._changes.append(ControlChanged(step=self.step, name=name, before=before.get(name), after=self.controls.get(name)))
+        return self._changes[-1]
+
+    def state(self) -> State:
+        """Copy everything that decides how training goes on; call it between two events.
+
+        Raises:
+            StoreError: training has diverged; its weights are worth nothing.
+        """
+        if self._diverged:
+            raise StoreError(f"the run diverged after step {self.step}: its weights are not saved; go back to its last checkpoint")
+        tensors = keep(NET, self.net.state_dict().items()) | self._optimiser.tensors()
+        if self._average:
+            tensors |= keep(AVERAGE, self._average.tensors.items())
+        tensors[DROPOUT] = self.net.generator.get_state()
+        return State(
+            tensors,
+            {
+                "progress": self._progress.to_json(),
+                "controls": self.controls.to_json(),
+                "changes": [events.to_json(change) for change in self._changes],
+                "machine": precision.machine(self.precision),
+            },
+        )
+
+    def load(self, state: State) -> tuple[bool, tuple[str, ...]]:
+        """Go on from a state that a trainer of the same experiment and data gave.
+
+        Returns:
+            Whether the next steps will have the same bits as without the interruption, and if not, why.
+        Raises:
+            StoreError: the state belongs to another network.
+        """
+        values = state.values
+        self.controls = Controls.from_json(values["controls"])
+        self._progress = Progress.from_json(values["progress"])
+        self._changes = deque(_control_changed(text) for text in values["changes"])
+        put_back(NET, self.net.state_dict(), state.tensors)
+        self._optimiser = self._new_optimiser()
+        self._optimiser.load(state.tensors)
+        if self._average:
+            put_back(AVERAGE, self._average.tensors, state.tensors)
+        now = precision.machine(self.precision)
+        reasons = [f"{name} was {was}, is {now.get(name)}" for name, was in values["machine"].items() if now.get(name) != was]
+        if now["device"].split(":")[0] == values["machine"]["device"].split(":")[0]:
+            self.net.generator.set_state(state.tensors[DROPOUT])
+        self._exact, self._diverged = not reasons, False
+        self._notes = (self.precision.reason, *reasons)
+        return self._exact, tuple(reasons)
+
+    def _learn(self) -> BatchDone | Diverged:
+        """Take one step: look at a batch, compare the answers with what is true, correct the weights."""
+        began = time.perf_counter()
+        training, now = self.experiment.training, self._progress
+        indices = self._epoch_order(now.epoch)[now.position : now.position + self.controls.batch_size]
+        rate = schedule.factor(training.schedule, now.share(training, len(self.dataset.train)), now.epoch)
+        self.net.train()
+        self._optimiser.clear_gradients()
+        with _recording(), precision.repeatable(self.precision.device):
+            x = self._augment(indices, now.epoch)  # (B, C, H, W)
+            targets = self._targets(indices)
+            scores = self._forward(x)
+            loss = self._criterion(scores, targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+            mean, num_correct = loss.item(), self._count_correct(scores, targets)
+            if not math.isfinite(mean):
+                self._optimiser.clear_gradients()  # all of them are spoiled; the cause lies before
+                return self._break_off(x)
+            penalty = self._optimiser.penalty()
+            self._optimiser.step(rate, training.clip)
+            if not divergence.is_finite(self.net):
+                return self._break_off(x)
+            if self._average:
+                self._average.follow(now.step)
+        seconds = time.perf_counter() - began
+        self._progress = now.after(
+            training,
+            num_train=len(self.dataset.train),
+            num_seen=len(indices),
+            loss=mean,
+            num_correct=num_correct or 0,
+            seconds=seconds,
+            flips=self.experiment.augmentation.flip != "none" and num_correct is not None,
+        )
+        return BatchDone(
+            step=self.step,
+            epoch=now.epoch + 1,
+            loss=mean,
+            penalty=penalty,
+            num_correct=num_correct,
+            num_examples=len(indices),
+            learning_rate=self.controls.optimiser.learning_rate * rate,
+            seconds=seconds,
+        )
+
+    def _forward(self, x: Tensor) -> Tensor:
+        """Give the scores in float32, computed in the run's precision."""
+        with self.precision.autocast():
+            scores: Tensor = self.net(x)
+        return scores.float()
+
+    def _targets(self, indices: Tensor) -> Tensor:
+        targets = self.dataset.train.targets[indices].to(self.precision.device)
+        return targets.view(len(indices), *self.experiment.network.output) if self._is_regression else targets
+
+    def _count_correct(self, scores: Tensor, targets: Tensor) -> int | None:
+        return None if self._is_regression else int((scores.argmax(1) == targets).sum().item())
+
+    @property
+    def _is_regression(self) -> bool:
+        return self.experiment.network.loss.kind == "regression"
+
+    def _epoch_order(self, epoch: int) -> Tensor:
+        if self._order[0] != epoch:
+            self._order = (epoch, order(self.experiment.seed, epoch, len(self.dataset.train)))
+        return self._order[1]
+
+    def _break_off(self, x: Tensor) -> Diverged:
+        """End a run that has lost its numbers: the step just taken does not count, and its weights will not be given out."""
+        self._diverged = True
+        finding = divergence.locate(self.net, lambda: self._forward(x))
+        return Diverged(step=self.step, layer=finding.layer, what=finding.what)
+
+    def _summary(self) -> EpochDone:
+        now, num_train = self._progress, len(self.dataset.train)
+        self._progress = now.next_epoch()
+        return EpochDone(
+            step=now.step,
+            epoch=now.epoch + 1,
+            loss=now.loss_sum / num_train,
+            accuracy=None if self._is_regression else now.num_correct / num_train,
+            num_examples=num_train,
+            seconds=now.seconds,
+        )
+
+    def _evaluation(self) -> Evaluated:
+        """Measure the weights, or their moving average, on the whole test split."""
+        views: Views = "flip" if self._progress.due[0] == "flip" else "one"
+        targets = self.dataset.test.targets
+        if self._is_regression:
+            targets = targets.view(len(targets), *self.experiment.network.output)
+        with self._average.worn() if self._average else contextlib.nullcontext():
+            found = evaluate(
+                self.net,
+                self._test_images,
+                targets,
+                self.experiment.network.loss,
+                views=views,
+                step=self.step,
+                epoch=self._progress.epoch + (self._progress.position > 0),
+                autocast=self.precision.autocast,
+            )
+        self._progress = replace(self._progress, due=self._progress.due[1:])
+        return found
+
+    def _started(self) -> RunStarted:
+        place = self.precision.device
+        return RunStarted(
+            step=self.step,
+            run=self.run,
+            experiment=self.experiment.name,
+            seed=self.experiment.seed,
+            device=str(place) if place.type == "cpu" else f"{place} ({torch.cuda.get_device_name(place)})",
+            precision=self.precision.name,
+            memory_format=self.precision.layout,
+            num_threads=self.precision.num_threads,
+            num_parameters=self.net.num_parameters,
+            num_train=len(self.dataset.train),
+            num_test=len(self.dataset.test),
+            num_steps=self.num_steps,
+            batch_size=self.controls.batch_size,
+            data=self.dataset.name,
+            data_sha256=self.dataset.sha256,
+            versions=precision.versions(),
+            exact=self._exact,
+            notes=self._notes,
+        )
+
+    def _new_optimiser(self) -> Optimiser:
+        l1_decay = self.experiment.training.l1_decay
+        return Optimiser(self.net.learned, self.controls.optimiser, l1_decay=l1_decay, l2_decay=self.controls.decay)
+
+
+@contextlib.contextmanager
+def _recording() -> Iterator[None]:
+    """Record gradients even where the caller asked for the next event under ``no_grad`` or ``inference_mode``."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def _control_changed(text: str) -> ControlChanged:
+    event: Any = events.from_json(text)
+    assert isinstance(event, ControlChanged)
+    return event

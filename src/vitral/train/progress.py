@@ -1,0 +1,95 @@
+"""How far training has come, as a value: one step gives the next one."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vitral.spec.experiment import Training
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A place in the training.
+
+    Attributes:
+        step: optimiser steps done.
+        epoch: whole epochs done.
+        position: examples of the present epoch that were seen. The epoch's order is a function of seed and epoch alone, so this number is
+            the position in the data, whatever the batch sizes were.
+        loss_sum, num_correct, seconds: over the present epoch so far.
+        due: what comes before the next batch: "epoch" (its summary), "one" and "flip" (evaluations).
+    """
+
+    step: int = 0
+    epoch: int = 0
+    position: int = 0
+    loss_sum: float = 0.0
+    num_correct: int = 0
+    seconds: float = 0.0
+    due: tuple[str, ...] = ()
+
+    def after(
+        self, training: Training, *, num_train: int, num_seen: int, loss: float, num_correct: int, seconds: float, flips: bool
+    ) -> Progress:
+        """Give the place after one more batch, and what is due there.
+
+        Args:
+            training: says when to evaluate and when training is over.
+            num_train: examples of an epoch.
+            num_seen: examples of this batch.
+            loss: their mean loss.
+            num_correct: how many of them were answered rightly.
+            seconds: what the step took.
+            flips: whether mirror images count too, in the last evaluation.
+        """
+        there = replace(
+            self,
+            step=self.step + 1,
+            position=self.position + num_seen,
+            loss_sum=self.loss_sum + loss * num_seen,
+            num_correct=self.num_correct + num_correct,
+            seconds=self.seconds + seconds,
+        )
+        ends_epoch = there.position >= num_train
+        epochs = self.epoch + ends_epoch
+        over = there.step == training.steps or epochs == training.epochs
+        due: tuple[str, ...] = ("epoch",) if ends_epoch else ()
+        if over or (ends_epoch and epochs % training.evaluate_every == 0):
+            due += ("one",)
+        if over and flips:
+            due += ("flip",)
+        return replace(there, due=due)
+
+    def next_epoch(self) -> Progress:
+        """Give the place at the beginning of the next epoch."""
+        return Progress(step=self.step, epoch=self.epoch + 1, due=self.due[1:])
+
+    def over(self, training: Training) -> bool:
+        """Say whether no batch is left."""
+        return self.step == training.steps or self.epoch == training.epochs
+
+    def share(self, training: Training, num_train: int) -> float:
+        """Give the share of the whole training that is done: of its steps, or of its examples where epochs are counted."""
+        if training.steps is not None:
+            return self.step / training.steps
+        assert training.epochs is not None
+        return (self.epoch + self.position / num_train) / training.epochs
+
+    def num_steps(self, training: Training, num_train: int, batch_size: int) -> int:
+        """Count the steps of the whole training, those done and those that come if the batch size stays."""
+        if training.steps is not None:
+            return training.steps
+        assert training.epochs is not None
+        left = training.epochs - self.epoch
+        return self.step + -(-(num_train - self.position) // batch_size) + (left - 1) * -(-num_train // batch_size) if left else self.step
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values; floats come back to the same bits."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Progress:
+        """Read what ``to_json`` gave."""
+        return cls(**{**values, "due": tuple(values["due"])})
