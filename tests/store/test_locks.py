@@ -37,5 +37,5 @@ def test_a_place_that_cannot_be_locked_is_nobodys(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     assert locks.is_free(tmp_path / "nowhere")
     assert locks.is_free(tmp_path / "file")
-    with pytest.raises(StoreError, match="run a-1 could not be locked: .*; was it moved"):
+    with pytest.raises(StoreError, match=r"run a-1 could not be locked: .*; was it moved"):
         locks.take(tmp_path / "file", "a-1", 0)

@@ -394,5 +394,5 @@ def _stated(path: Path) -> Iterator[None]:
         raise StoreError(text) from cause
     except OSError as cause:
         raise durable.explain(cause, f"{path.name} could not be used", path.parent) from cause
-    except MemoryError as cause:  # what SQLite makes of some impossible lengths
-        raise _damaged("a row says that it is larger than the memory") from cause
+    except (UnicodeDecodeError, MemoryError) as cause:  # what the sqlite3 module makes of garbage in names, and of impossible lengths
+        raise _damaged(f"SQLite met {type(cause).__name__}") from cause
