@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -43,8 +44,8 @@ Rate = Annotated[Number, Field(gt=0)]
 
 def short(value: object, limit: int = 60) -> str:
     """Write a value as a person typed it, cut where it is long: true, "same", [1, 2]."""
-    text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else repr(value)
-    text = " ".join(text.split())
+    text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else reprlib.repr(value)
+    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in " ".join(text[:1000].split()))
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 

@@ -85,6 +85,9 @@ def parse(values: Mapping[str, Any], *, memory_limit: int | None = None) -> Expe
         raise explain(cause, Experiment, values) from None
     except RecursionError:
         raise SpecError("the experiment is nested too deeply; expected residual blocks at most 4 deep") from None
+    except UnicodeEncodeError as cause:
+        sign = ascii(cause.object[cause.start])
+        raise SpecError(f"a text holds {sign}, half of a sign (a lone surrogate), which no file can keep; take it out") from None
     limit = physical() if memory_limit is None else memory_limit
     if limit:
         check(experiment, limit)

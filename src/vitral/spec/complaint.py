@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from vitral.errors import SpecError
 from vitral.spec.base import short
+from vitral.spec.network import MAX_DEPTH
 from vitral.spec.shapes import number_names
 
 Loc = tuple[int | str, ...]
@@ -61,6 +62,10 @@ def _urgency(error: ErrorDetails) -> int:
 
 def _sentence(error: ErrorDetails, model: type[BaseModel], values: Any) -> str:
     kind, loc = error["type"], error["loc"]
+    depth = loc.count("layers") - 1
+    if kind == "recursion_loop" or depth > MAX_DEPTH:
+        place = _place(loc[:3], values)
+        return f"{place}: residual blocks are nested more than {MAX_DEPTH} deep; put them in a row"
     fields, tagless = _follow(model, loc)
     if kind == "extra_forbidden":
         where, key = _place(tagless[:-1], values), str(tagless[-1])
