@@ -13,7 +13,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from vitral.errors import SpecError
+from vitral.errors import ShapeError, SpecError
 from vitral.spec.complaint import explain
 from vitral.spec.experiment import Experiment
 from vitral.spec.memory import check, physical
@@ -53,7 +53,7 @@ def read(path: str | Path, sets: Iterable[str] = (), *, memory_limit: int | None
     values = load(text, str(path))
     try:
         return parse(override(values, sets), memory_limit=memory_limit)
-    except SpecError as cause:
+    except (SpecError, ShapeError) as cause:
         raise type(cause)(f"{path}: {cause}") from None
 
 
@@ -161,7 +161,7 @@ def _load_json(text: str, source: str) -> dict[str, Any]:
         return values
 
     def refuse(word: str) -> Any:
-        raise ValueError(f"{word} is no JSON number")
+        raise ValueError(f"JSON knows no number {word}")
 
     try:
         values = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
@@ -178,5 +178,6 @@ def _load_json(text: str, source: str) -> dict[str, Any]:
 
 def _broken(source: str, line: str, language: str, reason: str) -> SpecError:
     place = f"{source}, line {line}" if line else source
-    reason = " ".join(reason.split())
-    return SpecError(f"{place}: broken {language}: {reason[:1].lower()}{reason[1:200]}")
+    reason = " ".join(reason.split())[:200]
+    first = reason[:1] if reason[1:2].isupper() else reason[:1].lower()
+    return SpecError(f"{place}: broken {language}: {first}{reason[1:]}")
