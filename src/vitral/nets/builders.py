@@ -97,8 +97,6 @@ def _convolution(layer: spec.Convolution, shape: Shape, site: Site) -> nn.Module
             padding = (rings[0] // 2, rings[1] // 2)
     else:
         padding = pair(layer.padding)
-    if layer.whitening and layer.groups != 1:
-        raise ShapeError(f"whitening looks at all channels at once, got groups = {layer.groups}; use groups = 1")
     conv = _empty(
         blocks.Convolution,
         image(shape)[0],

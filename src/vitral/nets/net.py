@@ -82,7 +82,8 @@ class Net(Stack):
     @property
     def whitens(self) -> bool:
         """Say whether a layer needs ``prepare``."""
-        return any(isinstance(layer, Convolution) and layer.whitening for layer in self._specs.values())
+        first = self._network.layers[0]
+        return isinstance(first, Convolution) and first.whitening
 
     def draw_from(self, generator: torch.Generator) -> None:
         """Let dropout draw from this generator, which must live on the network's device."""
@@ -93,31 +94,12 @@ class Net(Stack):
 
     @torch.no_grad()
     def prepare(self, images: Tensor) -> None:
-        """Set every whitening convolution to the kernels of what it reads when these training images come in.
+        """Set a whitening convolution, which is always the first layer, to the kernels of these training images.
 
         Args:
             images: a sample of the training set, (B, C, H, W), normalised and not augmented. Without a whitening layer nothing happens.
         """
-        modules = dict(self.named_modules())
-        for path, layer in self._specs.items():
-            if isinstance(layer, Convolution) and layer.whitening:
-                module = modules[path]
-                assert isinstance(module, nn.Conv2d)
-                dilation = (module.dilation[0], module.dilation[1])
-                size = (module.kernel_size[0], module.kernel_size[1])
-                kernels = whitening_kernels(self._input_of(module, images), size, dilation=dilation)
-                module.weight.copy_(kernels)
-
-    def _input_of(self, module: nn.Module, images: Tensor) -> Tensor:
-        """Give what ``module`` reads when the network, in evaluation mode, is given ``images``."""
-        seen: list[Tensor] = []
-        was_training = self.training
-        hook = module.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach().clone()))
-        try:
-            self.eval()
-            for part in torch.split(images, 500):
-                self(part)
-        finally:
-            hook.remove()
-            self.train(was_training)
-        return torch.cat(seen)
+        if self.whitens:
+            first = self._child(self._names[0])
+            assert isinstance(first, nn.Conv2d)
+            first.weight.copy_(whitening_kernels(images, (first.kernel_size[0], first.kernel_size[1])))

@@ -12,7 +12,7 @@ from vitral.errors import DataError
 
 
 @torch.no_grad()
-def whitening_kernels(images: Tensor, size: tuple[int, int], *, dilation: tuple[int, int] = (1, 1), eps: float = 5e-4) -> Tensor:
+def whitening_kernels(images: Tensor, size: tuple[int, int], *, eps: float = 5e-4) -> Tensor:
     """Give the directions in which patches of the images vary, each scaled to unit variance, with both signs.
 
     M = mean over patches p of p p^T = V diag(e) V^T;  kernel k = V[:, k] / sqrt(e[k] + eps), largest e first;  then the same negated.
@@ -20,7 +20,6 @@ def whitening_kernels(images: Tensor, size: tuple[int, int], *, dilation: tuple[
     Args:
         images: what the layer will read, (N, C, H, W), normalised.
         size: of the kernel, (KH, KW).
-        dilation: of the kernel.
         eps: added to each variance, so that directions that hardly vary are not blown up.
     Returns:
         (2 * P, C, KH, KW), float32. The largest number of every direction is positive in the first half, so that the kernels do not depend
@@ -35,7 +34,7 @@ def whitening_kernels(images: Tensor, size: tuple[int, int], *, dilation: tuple[
     moments = torch.zeros(numbers, numbers, dtype=torch.float64)
     num_patches = 0
     for part in torch.split(images, 250):
-        patches = F.unfold(part.double(), size, dilation=dilation).transpose(1, 2).reshape(-1, numbers)
+        patches = F.unfold(part.double(), size).transpose(1, 2).reshape(-1, numbers)
         moments += (patches.T @ patches).cpu()
         num_patches += len(patches)
     if not moments.isfinite().all():
