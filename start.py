@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Set Vitral up in .venv and run it, with nothing but Python >= 3.11.
 
 python3 start.py               train the default experiment in the terminal
@@ -32,10 +31,10 @@ def set_up(extra: str) -> None:
     if wanted in found and extra in ("", *found):
         return
     print("Setting Vitral up in .venv, once: 1 to 5 minutes, 1.5 GB of disk (6 GB where PyTorch comes with CUDA)", flush=True)
-    make = [sys.executable, "-m", "venv", "--clear", str(HOUSE / ".venv")]
+    make = [sys.executable, "-m", "venv", *["--clear"] * stamp.exists(), str(HOUSE / ".venv")]
     if wanted not in found and subprocess.run(make, check=False, capture_output=True).returncode:
-        subprocess.check_call([*make, "--without-pip"])  # no ensurepip, as on Debian: the pip outside fills the environment
-        if subprocess.call([sys.executable, "-m", "pip", "--python", PYTHON, "install", "--quiet", "pip"]):
+        fill = [sys.executable, "-m", "pip", "--python", PYTHON, "install", "--quiet", "pip"]  # no ensurepip: the pip outside helps
+        if subprocess.call([*make, "--without-pip"]) or subprocess.call(fill):
             sys.exit("start.py: no pip in .venv; see the words above, or install Python's venv package (Debian: apt install python3-venv)")
     install("--editable", f"{HOUSE}[{extra}]" if extra else str(HOUSE), *cpu_engine(project))
     stamp.write_text(f"{wanted} {extra}")
@@ -66,13 +65,14 @@ def install(*what: str) -> None:
 def main(command: str = "train", *options: str) -> int:
     """Set up what ``command`` needs and run it; gives the exit code."""
     set_up("test" if command == "test" else "")
+    os.environ["VITRAL_COMMAND"] = f"python3 {sys.argv[0]}"  # so that what Vitral says to type next works as it stands
+    vitral = [PYTHON, "-m", "vitral.cli", command, *options]
     if command != "test" and os.name != "nt":
-        os.execv(PYTHON, [PYTHON, "-m", "vitral.cli", command, *options])
+        os.execv(PYTHON, vitral)
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the child's affair: it saves its work first
-    if command != "test":
-        return subprocess.call([PYTHON, "-m", "vitral.cli", command, *options])
     checks = [["pytest", *options]] if options else [check.split() for check in CHECKS]
-    return max([subprocess.call([shutil.which(name, path=str(BIN)), *rest], cwd=HOUSE) for name, *rest in checks])
+    tools = [[shutil.which(name, path=str(BIN)), *rest] for name, *rest in checks] if command == "test" else [vitral]
+    return max([subprocess.call(tool, cwd=HOUSE if command == "test" else None) for tool in tools])
 
 
 if __name__ == "__main__":

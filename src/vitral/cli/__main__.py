@@ -1,0 +1,5 @@
+"""``python -m vitral.cli`` is the command ``vitral``."""
+
+from vitral.cli.app import main
+
+main()
