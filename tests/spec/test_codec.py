@@ -112,8 +112,8 @@ def test_the_memory_limit_names_the_layer_that_costs_most() -> None:
     with pytest.raises(SpecError, match=r'layer 2 "dense1" takes 1.8 GB to train, most of it weights'):
         spec.parse(SMALL | {"network": SMALL["network"] | {"layers": [SMALL["network"]["layers"][0], {"kind": "dense", "units": 2**20}]}},
                    memory_limit=10**9)  # fmt: skip
-    with pytest.raises(SpecError, match=r'layer 1 "conv1" .* most of it activations.*expected at most 500 kB; use a smaller'):
-        spec.parse(SMALL, memory_limit=500_000)
+    with pytest.raises(SpecError, match=r'layer 1 "conv1" .* most of it activations.*expected at most 100 kB; use a smaller'):
+        spec.parse(SMALL, memory_limit=100_000)
     assert spec.parse(SMALL, memory_limit=10**7)
 
 
