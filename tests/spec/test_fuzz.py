@@ -105,7 +105,7 @@ def spoil(r: random.Random, values: dict[str, Any]) -> dict[str, Any]:
     for _ in range(r.randint(1, 4)):
         at = r.choice(places(values))
         if not at:
-            values[r.choice(KEYS)] = copy.copy(r.choice(WILD))
+            values[r.choice(KEYS)] = copy.deepcopy(r.choice(WILD))
             continue
         holder: Any = values
         for key in at[:-1]:
@@ -123,7 +123,7 @@ def spoil(r: random.Random, values: dict[str, Any]) -> dict[str, Any]:
                 old = {"kind": "residual", "layers": [old]}
             holder[key] = old
         else:
-            holder[key] = copy.copy(r.choice(WILD))
+            holder[key] = copy.deepcopy(r.choice(WILD))
     return values
 
 

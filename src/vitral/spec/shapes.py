@@ -82,6 +82,7 @@ SHORT = {
 
 RESERVED = frozenset(
     [
+        "T_destination",
         "add_module",
         "apply",
         "bfloat16",
@@ -92,11 +93,13 @@ RESERVED = frozenset(
         "cpu",
         "cuda",
         "double",
+        "draw_from",
         "dump_patches",
         "eval",
         "extra_repr",
         "float",
         "forward",
+        "generator",
         "get_buffer",
         "get_extra_state",
         "get_parameter",
@@ -104,12 +107,17 @@ RESERVED = frozenset(
         "half",
         "ipu",
         "layer_names",
+        "layers",
+        "learned",
+        "load_state_dict",
         "modules",
         "mtia",
         "named_buffers",
         "named_children",
         "named_modules",
         "named_parameters",
+        "network",
+        "num_parameters",
         "parameters",
         "prepare",
         "register_backward_hook",
@@ -125,6 +133,7 @@ RESERVED = frozenset(
         "register_state_dict_post_hook",
         "register_state_dict_pre_hook",
         "requires_grad_",
+        "run_in_order",
         "set_extra_state",
         "set_submodule",
         "share_memory",
@@ -134,13 +143,12 @@ RESERVED = frozenset(
         "train",
         "training",
         "type",
+        "whitens",
         "xpu",
         "zero_grad",
-        "load_state_dict",
-        "T_destination",
     ]
 )
-"""Names that torch's modules use themselves: a layer cannot be called so."""
+"""Names that torch's modules and Vitral's networks use themselves: a layer cannot be called so."""
 
 
 def unique_names(layers: Sequence[Layer]) -> tuple[str, ...]:
