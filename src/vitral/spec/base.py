@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import reprlib
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -29,12 +29,21 @@ def _one_or_two(least: int) -> WrapValidator:
     return WrapValidator(check)
 
 
+def _padding(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        words = f'must be one or two whole numbers from 0 to {LARGEST}, as 2 or [2, 1], or "same", got {short(value)}'
+        raise ValueError(words) from None
+
+
 LARGEST = 2**20
 Flag = Annotated[bool, Field(strict=True)]
 Positive = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
 NotNegative = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
 Pair = Annotated[Positive | tuple[Positive, Positive], _one_or_two(1)]
 PaddingPair = Annotated[NotNegative | tuple[NotNegative, NotNegative], _one_or_two(0)]
+Padding = Annotated[PaddingPair | Literal["same"], WrapValidator(_padding)]
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Fraction = Annotated[Number, Field(ge=0, lt=1)]
@@ -145,3 +154,19 @@ def volume(shape: Shape) -> int:
     for side in shape:
         product *= side
     return product
+
+
+def whole(shape: Shape) -> Window | None:
+    """Give the window that looks at all of an image at once; None for a vector."""
+    return Window((shape[1], shape[2]), (shape[1], shape[2])) if len(shape) == 3 else None
+
+
+def slide(size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], sides: tuple[int, int], what: str) -> tuple[int, int]:
+    """Count the positions of a window: floor((side + 2*padding - size) / stride) + 1 both ways."""
+    places = []
+    for extent, step, rings, side in zip(size, stride, padding, sides, strict=True):
+        if extent > side + 2 * rings:
+            cure = -(-(extent - side) // 2)
+            raise ShapeError(f"a {times(size)} {what} does not fit a {times(sides)} image; use padding >= {cure} or a smaller size")
+        places.append((side + 2 * rings - extent) // step + 1)
+    return places[0], places[1]

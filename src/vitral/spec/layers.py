@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import Field
 
 from vitral.errors import ShapeError
 from vitral.spec.base import (
-    LARGEST,
     NONE,
     Amount,
     Answers,
@@ -19,6 +18,7 @@ from vitral.spec.base import (
     Fraction,
     Layer,
     Number,
+    Padding,
     PaddingPair,
     Pair,
     Positive,
@@ -28,24 +28,14 @@ from vitral.spec.base import (
     Window,
     image,
     pair,
-    short,
+    slide,
     times,
     volume,
+    whole,
 )
 from vitral.spec.shapes import LayerReport, walk
 
 Initialisation = Literal["he", "lecun", "xavier", "dirac", "zero", "default"]
-
-
-def _padding(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    try:
-        return handler(value)
-    except ValidationError:
-        words = f'must be one or two whole numbers from 0 to {LARGEST}, as 2 or [2, 1], or "same", got {short(value)}'
-        raise ValueError(words) from None
-
-
-Padding = Annotated[PaddingPair | Literal["same"], WrapValidator(_padding)]
 
 
 class Weighted(Layer):
@@ -102,7 +92,7 @@ class Convolution(Weighted):
             if pair(self.stride) != (1, 1):
                 raise ShapeError(f'padding = "same" needs stride = 1, got {self.stride}; give padding as a number')
             return self.filters, h, w
-        return self.filters, *_slide(self._reach(), pair(self.stride), pair(self.padding), (h, w), "kernel")
+        return self.filters, *slide(self._reach(), pair(self.stride), pair(self.padding), (h, w), "kernel")
 
     def parameters(self, shape: Shape) -> Count:
         c = image(shape)[0] // self.groups
@@ -156,7 +146,7 @@ class Pooling(Layer):
             raise ShapeError(
                 f"padding {times(self.padding)} is more than half of the {times(self.size)} window; use padding <= {min(size) // 2}"
             )
-        return c, *_slide(size, self.step(), padding, (h, w), "window")
+        return c, *slide(size, self.step(), padding, (h, w), "window")
 
     def window(self, shape: Shape) -> Window:
         return Window(pair(self.size), self.step())
@@ -178,7 +168,7 @@ class GlobalPooling(Layer):
         return (image(shape)[0],)
 
     def window(self, shape: Shape) -> Window | None:
-        return _whole(shape)
+        return whole(shape)
 
     def summary(self) -> str:
         return self.mode
@@ -193,7 +183,7 @@ class Flatten(Layer):
         return (volume(shape),)
 
     def window(self, shape: Shape) -> Window | None:
-        return _whole(shape)  # the vector as a whole has seen all of the image
+        return whole(shape)  # the vector as a whole has seen all of the image
 
 
 class Dense(Weighted):
@@ -215,7 +205,7 @@ class Dense(Weighted):
         return self.units * volume(shape)
 
     def window(self, shape: Shape) -> Window | None:
-        return _whole(shape)
+        return whole(shape)
 
     def summary(self) -> str:
         return f"{self.units} units"
@@ -387,18 +377,3 @@ LayerSpec = Annotated[
     Field(discriminator="kind"),
 ]
 Residual.model_rebuild()
-
-
-def _whole(shape: Shape) -> Window | None:
-    return Window((shape[1], shape[2]), (shape[1], shape[2])) if len(shape) == 3 else None
-
-
-def _slide(size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], sides: tuple[int, int], what: str) -> tuple[int, int]:
-    """Count the positions of a window: floor((side + 2*padding - size) / stride) + 1 both ways."""
-    places = []
-    for extent, step, rings, side in zip(size, stride, padding, sides, strict=True):
-        if extent > side + 2 * rings:
-            cure = -(-(extent - side) // 2)
-            raise ShapeError(f"a {times(size)} {what} does not fit a {times(sides)} image; use padding >= {cure} or a smaller size")
-        places.append((side + 2 * rings - extent) // step + 1)
-    return places[0], places[1]
