@@ -1,6 +1,9 @@
 """Saves under failing system calls, power cuts and changed bytes; and each harness catching a bug planted for it."""
 
 import contextlib
+import subprocess
+import sys
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -41,6 +44,33 @@ def test_a_thousand_flips(tmp_path):
     kept(flips.run_book(tmp_path / "book", 1000, seed=1))
 
 
+LIMITED = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from harness.samples import tensors
+from vitral.errors import StoreError
+from vitral.store import weights
+weights.save(Path(sys.argv[1]), tensors(1), {}, 1)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    weights.save(Path(sys.argv[1]), tensors(2), {}, 2)
+except StoreError as cause:
+    print(cause)
+print(weights.load_newest(Path(sys.argv[1])).step, len(list(Path(sys.argv[1]).iterdir())))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are Unix's")
+def test_a_limit_on_file_sizes_is_said_and_costs_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path), str(Path(__file__).parent)], capture_output=True, text=True, check=True
+    )
+    assert "larger than a file may be here: it needs 0.0 MB" in done.stdout
+    assert "raise the limit (ulimit -f)" in done.stdout
+    assert "the checkpoint of step 1 is intact\n1 1\n" in done.stdout
+
+
 # Bugs planted on purpose: a harness that does not see them proves nothing.
 
 
@@ -69,7 +99,7 @@ def test_failing_calls_catch_a_system_error_that_is_handed_on(tmp_path):
 def test_power_cuts_catch_a_missing_fsync(tmp_path, missing):
     class Forgetful(power.Recorder):
         def fsync(self, handle):
-            is_folder = durable.Path(self.paths[handle]).is_dir()
+            is_folder = Path(self.paths[handle]).is_dir()
             if is_folder != (missing == "folder"):
                 super().fsync(handle)
 

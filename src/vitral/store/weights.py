@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,8 @@ from safetensors.torch import save as serialise
 
 from vitral.errors import StoreError
 from vitral.store import durable
+from vitral.store.generations import GENERATIONS, NAME, generations, step_of
 
-GENERATIONS = 2
-NAME = re.compile(r"(\d{9})-([0-9a-f]{32})\.safetensors")
 KEY = "vitral"  # the one metadata key: safetensors orders several of them at random, and equal states would have unequal bytes
 
 
@@ -120,22 +118,6 @@ def load_newest(folder: Path, *, repair: bool = False) -> Loaded | None:
     if notes:
         raise StoreError(f"no checkpoint in {folder} can be read: {'; '.join(notes)}")
     return None
-
-
-def generations(folder: Path) -> list[Path]:
-    """List the checkpoints of a folder, the newest step first. Two of one step are equally good: each says where it stands."""
-    try:
-        found = [path for path in folder.iterdir() if NAME.fullmatch(path.name)]
-    except FileNotFoundError:
-        return []
-    except OSError as cause:
-        raise durable.explain(cause, "the checkpoints could not be listed", folder) from cause
-    return sorted(found, reverse=True)
-
-
-def step_of(path: Path) -> int:
-    """Read the step from a checkpoint's name."""
-    return int(path.name[:9])
 
 
 def encode(tensors: Mapping[str, torch.Tensor], values: Mapping[str, Any]) -> bytes:

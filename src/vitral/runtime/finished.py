@@ -1,0 +1,174 @@
+"""A trained network taken from its run, to be measured again and to be shown pictures."""
+
+# B batch  C channels  H height  W width
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vitral.data import picture
+from vitral.data.augment import normaliser
+from vitral.data.dataset import Dataset, Examples, Statistics
+from vitral.data.progress import Watcher
+from vitral.errors import DataError, StoreError
+from vitral.events import Evaluated
+from vitral.nets.builders import build
+from vitral.nets.net import Net
+from vitral.runtime import workspace as place
+from vitral.runtime.checkpoint import understood
+from vitral.runtime.material import gather
+from vitral.spec.experiment import Experiment
+from vitral.store import weights
+from vitral.train import precision
+from vitral.train.evaluate import Views, evaluate, predict
+from vitral.train.state import State, evaluation_weights
+
+MAX_PICTURES = 1000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One class that a picture may show, and its probability."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network makes of one picture: its likeliest classes, the likeliest first."""
+
+    path: Path
+    answers: tuple[Answer, ...]
+
+
+def finished(run: str, *, workspace: Path, device: str = "auto") -> Finished:
+    """Take the network of a run out of its newest whole checkpoint: the moving average of its weights where it has one.
+
+    The run may be finished, interrupted, or training at this moment. Nothing is written.
+
+    Args:
+        run: the id, its beginning, or ``last``.
+        workspace: the folder of all runs.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        StoreError: no such run, no checkpoint yet, or all of them damaged.
+        SpecError: no such device.
+    Example:
+        ``finished("last", workspace=settings.workspace()).predict([Path("cat.jpg")])[0].answers[0].name``
+    """
+    row = place.row_of(workspace, run)
+    experiment = place.read_experiment(row)
+    loaded = understood(weights.load_newest(place.folder_of(workspace, row.id) / place.CHECKPOINTS))
+    if loaded is None:
+        raise StoreError(f"run {row.id} has no checkpoint yet: expected one in its folder, got none; let it train, or resume it")
+    chosen = precision.choose(device, experiment.training)
+    net = build(experiment.network, seed=experiment.seed)
+    try:
+        net.load_state_dict(evaluation_weights(State(loaded.tensors, loaded.values["trainer"])))
+    except RuntimeError as cause:
+        first = str(cause).splitlines()[-1].strip()
+        raise StoreError(f"the checkpoint {loaded.path.name} does not fit the network of run {row.id}: {first}; resume the run") from cause
+    net.to(device=chosen.device)
+    net.to(memory_format=chosen.memory_format)  # type: ignore[call-overload]
+    net.eval()
+    return Finished(row.id, experiment, net, chosen, loaded)
+
+
+class Finished:
+    """A trained network with what is needed to use it."""
+
+    def __init__(self, run: str, experiment: Experiment, net: Net, chosen: precision.Precision, loaded: weights.Loaded) -> None:
+        self.id = run
+        self.experiment = experiment
+        self.net = net
+        self.precision = chosen
+        self.step = loaded.step
+        self.notes = loaded.notes
+        self._data: dict[str, Any] = loaded.values["data"]
+        self._epoch: int = loaded.values["trainer"]["progress"]["epoch"]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Name the classes in the order of the scores; empty for a regression."""
+        return tuple(self._data["classes"])
+
+    def evaluate(self, views: Views = "one", *, progress: Watcher | None = None) -> Evaluated:
+        """Measure the network on the whole test split, "one" look at each image or the mean of the image and its mirror ("flip").
+
+        Raises:
+            DataError: the data cannot be had, or are not those that the network was trained with.
+            SpecError: "flip" for a regression.
+        """
+        own = self.experiment.data.model_copy(update={"otherwise": None})
+        dataset = gather(self.experiment.model_copy(update={"data": own}), progress=progress).dataset
+        if dataset.sha256 != self._data["sha256"]:
+            raise DataError(
+                f"{dataset.name} is not what run {self.id} was trained with: expected SHA-256 {self._data['sha256'][:8]}..., "
+                f"got {dataset.sha256[:8]}...; bring the old data back, or train a new run with these"
+            )
+        return self._measure(dataset, views)
+
+    def predict(self, images: Sequence[Path], *, top: int = 3, views: Views = "one") -> list[Prediction]:
+        """Name what is on pictures: the middle of each is cut out, resized to the network's input, and looked at.
+
+        Args:
+            images: at most 1,000 files.
+            top: how many classes to give for each.
+            views: "flip" averages over the picture and its mirror image.
+
+        Raises:
+            DataError: a file is no picture, or too large; or the network knows no classes.
+        """
+        if not self.classes:
+            raise DataError(f"run {self.id} learned numbers, not classes: expected a network that names things; use another run")
+        if len(images) > MAX_PICTURES:
+            raise DataError(f"expected at most {MAX_PICTURES:,} pictures at once, got {len(images):,}; give fewer")
+        shape = self.experiment.network.input
+        pixels = [torch.from_numpy(np.ascontiguousarray(picture.read(path, shape))) for path in images]
+        if not pixels:
+            return []
+        examples = Examples(torch.stack(pixels), torch.zeros(len(pixels), dtype=torch.int64))
+        probabilities = predict(self.net, self._images(examples)(torch.arange(len(pixels))), views=views, autocast=self._autocast)
+        best = probabilities.cpu().topk(min(top, len(self.classes)))
+        return [
+            Prediction(path, tuple(Answer(self.classes[i], float(p)) for p, i in zip(row.tolist(), places.tolist(), strict=True)))
+            for path, row, places in zip(images, best.values, best.indices, strict=True)
+        ]
+
+    def _measure(self, dataset: Dataset, views: Views) -> Evaluated:
+        targets = dataset.test.targets
+        if self.experiment.network.loss.kind == "regression":
+            targets = targets.view(len(targets), *self.experiment.network.output)
+        return evaluate(
+            self.net,
+            self._images(dataset.test),
+            targets,
+            self.experiment.network.loss,
+            views=views,
+            step=self.step,
+            epoch=self._epoch,
+            autocast=self._autocast,
+        )
+
+    def _images(self, examples: Examples) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Normalise with the training set's own statistics, which the checkpoint holds."""
+        return normaliser(
+            examples,
+            Statistics(tuple(self._data["mean"]), tuple(self._data["deviation"])),
+            normalise=self.experiment.data.normalise,
+            dtype=self.precision.dtype,
+            memory_format=self.precision.memory_format,
+            device=self.precision.device,
+        )
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        return self.precision.autocast()

@@ -1,0 +1,251 @@
+"""Harm to a run that trains in this process: failing calls, a full disk, a read-only place, two at once, a clock that jumps."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+from harness import tiny
+from harness.calls import FailingOs
+from harness.report import Report
+from vitral.errors import StoreError
+from vitral.runtime import workspace
+from vitral.store import durable, weights
+
+EPOCHS = 4
+
+
+def reference(root: Path) -> tuple[str, object]:
+    """Train without any harm."""
+    place = root / "reference"
+    run = tiny.live(tiny.begin(place, epochs=EPOCHS))
+    return run, tiny.signature(place, run)
+
+
+def failing_calls(root: Path, *, every: int = 1, numbers: tuple[int, ...] = (errno.ENOSPC, errno.EIO, errno.EACCES)) -> Report:
+    """Train, and let every n-th system call of durable writing fail in turn; then resume.
+
+    Promises: StoreError; the newest checkpoint whole; the resumed run equals the uninterrupted one to the bit.
+    """
+    report = Report("failing system calls while training")
+    _, expected = reference(root)
+    for number in numbers:
+        n = 1
+        while True:
+            place = root / f"{number}-{n}"
+            failing = FailingOs(n, number)
+            what = f"{errno.errorcode[number]} at call {n}"
+            run = tiny.begin(place, epochs=EPOCHS, pace=0.0)
+            raised = None
+            with patch.object(durable, "os", failing):
+                try:
+                    tiny.live(run)
+                except Exception as cause:
+                    raised = cause
+            if not failing.hit:
+                break
+            report.trials += 1
+            if not isinstance(raised, StoreError) and not (raised is None and failing.hit == "unlink"):
+                report.fail(f"{what} ({failing.hit}): {raised!r} instead of a StoreError")
+            _resume(report, place, expected, what)
+            n += every
+    return report.done()
+
+
+def full_disk(root: Path, *, trials: int = 1, seed: int = 0) -> Report:
+    """Train on a disk of one megabyte that is nearly full; then make room and resume.
+
+    Promises: a StoreError that says so; what was saved before is whole; the resumed run equals the uninterrupted one to the bit.
+    """
+    report, draw = Report(f"a full disk (seed {seed})"), random.Random(seed)
+    _, expected = reference(root)
+    for trial in range(trials):
+        place = root / f"disk{trial}"
+        place.mkdir()
+        with small_disk(place):
+            run = tiny.begin(place, epochs=EPOCHS, pace=0.0)
+            ballast = place / "ballast"
+
+            def fill(event: object, ballast: Path = ballast, at: int = draw.randrange(1, 18)) -> None:
+                if getattr(event, "step", 0) == at and not ballast.exists():
+                    _fill(ballast)
+
+            try:
+                tiny.live(run, fill)
+                report.fail("the disk was full and nothing was said")
+            except StoreError as cause:
+                if "disk full" not in str(cause) and "is full" not in str(cause):
+                    report.fail(f"the sentence is {cause}")
+            except Exception as cause:
+                report.fail(f"{cause!r} instead of a StoreError")
+            report.trials += 1
+            try:
+                before = weights.load_newest(workspace.folder_of(place, run.id) / workspace.CHECKPOINTS)
+                report.count("checkpoints kept", int(before is not None))
+                workspace.listing(place)
+                workspace.events(place, run.id)
+            except StoreError as cause:
+                report.fail(f"while the disk is full: {cause}")
+            ballast.unlink(missing_ok=True)
+            _resume(report, place, expected, "after making room")
+    return report.done()
+
+
+def read_only(root: Path) -> Report:
+    """Try to start, resume and read runs in a place that nobody may write to.
+
+    Promises: starting and resuming is a StoreError; reading works.
+    """
+    report = Report("a read-only place")
+    place = root / "place"
+    place.mkdir()
+    run = tiny.live(tiny.begin(place, epochs=1))
+    with writable_no_more(place):
+        for what, act in {"start": lambda: tiny.begin(place), "resume": lambda: tiny.begin(place, run)}.items():
+            report.trials += 1
+            try:
+                act()
+                report.fail(f"{what}: nothing was said")
+            except StoreError as cause:
+                if "read-only" not in str(cause) and "no permission" not in str(cause) and "finished" not in str(cause):
+                    report.fail(f"{what}: the sentence is {cause}")
+            except Exception as cause:
+                report.fail(f"{what}: {cause!r} instead of a StoreError")
+        try:
+            if [info.id for info in workspace.listing(place)] != [run] or not workspace.events(place, run):
+                report.fail("the run is not found")
+        except Exception as cause:
+            report.fail(f"reading: {cause!r}")
+    return report.done()
+
+
+def two_at_once(root: Path) -> Report:
+    """Resume a run that this process trains, from another process; then from both, one after the other.
+
+    Promises: the second hears which process trains it; the first goes on to the same bits.
+    """
+    report = Report("two processes on one run")
+    _, expected = reference(root)
+    place = root / "place"
+    run = tiny.begin(place, epochs=EPOCHS, pace=0.0)
+    stream = run.events()
+    for _ in range(5):
+        next(stream)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\nfrom harness import tiny\nfrom vitral.errors import StoreError\n"
+        "try: tiny.begin(Path(sys.argv[2]), sys.argv[3]); print('resumed')\nexcept StoreError as cause: print(cause)\n"
+    )
+    arguments = [sys.executable, "-c", code, str(Path(__file__).parent.parent), str(place), run.id]
+    said = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    report.trials += 1
+    if f"is being trained by process {os.getpid()}" not in said.stdout:
+        report.fail(f"the second process said {said.stdout}{said.stderr}")
+    for _ in stream:
+        pass
+    if wrong := tiny.differences(tiny.signature(place, run.id), expected):  # type: ignore[arg-type]
+        report.fail(f"the first process: {wrong}")
+    return report.done()
+
+
+def clock_jumps(root: Path) -> Report:
+    """Start three runs and train one while the clock jumps by years, forwards and back.
+
+    Promises: ids in the order of starting; durations that are none of the clock's; the same curve to the bit.
+    """
+    report = Report("a clock that jumps")
+    _, expected = reference(root)
+    place = root / "place"
+    draw = random.Random(0)
+    real_time, real_gmtime = time.time, time.gmtime
+
+    def jumping() -> float:
+        return real_time() + draw.choice([-1e9, -3600, 0, 3600, 1e9])
+
+    with (
+        patch.object(time, "time", jumping),
+        patch.object(time, "gmtime", lambda seconds=None: real_gmtime(jumping() if seconds is None else seconds)),
+    ):
+        runs = [tiny.live(tiny.begin(place, epochs=EPOCHS, pace=0.0)) for _ in range(3)]
+        report.trials += len(runs)
+    if [info.id for info in workspace.listing(place)] != runs or sorted(runs) != runs:
+        report.fail(f"the order is {[info.id for info in workspace.listing(place)]}, should be {runs}")
+    for run in runs:
+        if wrong := tiny.differences(tiny.signature(place, run), expected):  # type: ignore[arg-type]
+            report.fail(f"{run}: {wrong}")
+        if any(not 0 <= getattr(event, "seconds", 0.0) < 600 for event in workspace.events(place, run)):
+            report.fail(f"{run}: a duration is the clock's")
+    return report.done()
+
+
+@contextlib.contextmanager
+def small_disk(place: Path) -> Iterator[None]:
+    """Mount one megabyte of memory there; where that is not allowed, let no file grow beyond 100 KB, which the system refuses alike."""
+    mounted = (
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False).returncode == 0
+    )
+    try:
+        yield
+    finally:
+        if mounted:
+            subprocess.run(["umount", str(place)], check=True)
+
+
+@contextlib.contextmanager
+def writable_no_more(place: Path) -> Iterator[None]:
+    """Mount the place over itself, read-only; where that is not allowed, take away the permission to write."""
+    bound = ["mount", "--bind", str(place), str(place)], ["mount", "-o", "remount,ro,bind", str(place)]
+    if subprocess.run(bound[0], capture_output=True, check=False).returncode == 0:
+        try:
+            subprocess.run(bound[1], check=True)
+            yield
+        finally:
+            subprocess.run(["umount", str(place)], check=True)
+        return
+    folders = [place, *(path for path in place.rglob("*") if path.is_dir())]
+    files = [path for path in place.rglob("*") if path.is_file()]
+    for path in [*files, *reversed(folders)]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        yield
+    finally:
+        for path in [*folders, *files]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def can_mount(root: Path) -> bool:
+    """Say whether this process may mount a small disk."""
+    place = root / "probe"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False).returncode:
+        return False
+    subprocess.run(["umount", str(place)], check=True)
+    return True
+
+
+def _fill(ballast: Path) -> None:
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+def _resume(report: Report, place: Path, expected: object, what: str) -> None:
+    """Resume the one run of a place until its end and compare it with the uninterrupted one."""
+    try:
+        (info,) = workspace.listing(place)
+        if info.state != "finished":
+            tiny.live(tiny.begin(place, info.id, epochs=EPOCHS))
+        if wrong := tiny.differences(tiny.signature(place, info.id), expected):  # type: ignore[arg-type]
+            report.fail(f"{what}, then resumed: {wrong}")
+    except Exception as cause:
+        report.fail(f"{what}, then resumed: {cause!r}")
+
+
+ALL: tuple[Callable[[Path], Report], ...] = (failing_calls, full_disk, read_only, two_at_once, clock_jumps)
