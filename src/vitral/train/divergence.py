@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -12,7 +12,7 @@ from vitral.nets.net import Net
 
 
 class Finding(NamedTuple):
-    """The first layer with a number that is not finite, and which of its numbers: weight, activation or gradient."""
+    """The first layer with a number that is not finite, and which of its numbers: gradient, weight, activation, running statistics."""
 
     layer: str
     what: str
@@ -20,7 +20,10 @@ class Finding(NamedTuple):
 
 @torch.no_grad()
 def is_finite(net: Net) -> bool:
-    """Say whether all weights and running statistics are finite: one sum each, since NaN and infinity stay in a sum."""
+    """Say whether all weights and running statistics are finite: one sum each, since NaN and infinity stay in a sum.
+
+    A sum beyond 3.4e38 counts as infinite: weights of that size are lost anyway.
+    """
     tensors = [t for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()]
     return bool(torch.stack([t.sum() for t in tensors]).isfinite().all())
 
@@ -30,20 +33,24 @@ def locate(net: Net, forward: Callable[[], object]) -> Finding:
     """Find the first layer, in the order of the network, that holds a number which is not finite.
 
     Gradients are looked at before weights, because a gradient that is not finite is what spoils a weight; then ``forward`` is run with a
-    hook on every layer. The hooks are removed whatever happens.
+    hook on every layer; running statistics come last, because it is an activation that spoils them. The hooks are removed whatever happens.
 
     Args:
         net: with the gradients of the step that went wrong, or without any.
         forward: sends the offending batch through the net.
     """
-    for what, tensors in (
-        ("gradient", [(name, p.grad) for name, p in net.named_parameters() if p.grad is not None]),
-        ("weight", [*net.named_parameters(), *net.named_buffers()]),
-    ):
-        for name, tensor in tensors:
-            if not tensor.isfinite().all():
-                return Finding(name.rpartition(".")[0], what)
-    return _first_activation(net, forward) or Finding("loss", "value")
+    gradients = [(name, p.grad) for name, p in net.named_parameters() if p.grad is not None]
+    return (
+        _first(gradients, "gradient")
+        or _first(net.named_parameters(), "weight")
+        or _first_activation(net, forward)
+        or _first(net.named_buffers(), "running statistics")
+        or Finding("loss", "value")
+    )
+
+
+def _first(tensors: Iterable[tuple[str, Tensor]], what: str) -> Finding | None:
+    return next((Finding(name.rpartition(".")[0], what) for name, tensor in tensors if not tensor.isfinite().all()), None)
 
 
 def _first_activation(net: Net, forward: Callable[[], object]) -> Finding | None:
