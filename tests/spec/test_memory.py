@@ -102,6 +102,9 @@ def test_muon_moves_the_matrices_and_others_the_rest() -> None:
     memory = spec.estimate(fast)
     # one number a kernel or dense weight (muon) and one a bias or shift (nesterov); the whitening kernels never move
     assert memory.optimiser == 4 * (fast.network.num_parameters - 24 * 2 * 2 * 3)
+    default = spec.estimate(zoo.load("default", ["training.optimiser={kind = 'muon', learning_rate = 0.01}"]))
+    # adamw remembers two numbers of each of the last layer's weights and of every bias, muon one of each kernel's
+    assert default.optimiser == 4 * (2 * 3210 + 2 * (16 + 20 + 20) + (1216 + 8020 + 10020) - (16 + 20 + 20))
 
 
 def test_frozen_layers_have_neither_gradient_nor_state() -> None:

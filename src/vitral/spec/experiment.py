@@ -91,7 +91,7 @@ class Optimiser(Choice):
     adjust: Literal["original", "match_rms_adamw"] = "original"
     """Of muon: scale each update by sqrt(max(1, rows/columns)), or to the size that adamw's updates have."""
     others: Optimiser | None = None
-    """Muon moves matrices (kernels and dense weights) only: this one moves the rest; by default adamw."""
+    """Muon moves the kernels and the dense weights of all layers but the last; this one moves the rest (adamw by default)."""
 
     @model_validator(mode="after")
     def _one_muon(self) -> Self:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vitral.errors import SpecError
 from vitral.spec.base import volume
-from vitral.spec.experiment import Experiment, Optimiser
+from vitral.spec.experiment import Experiment, Optimiser, Training
 from vitral.spec.layers import BatchNorm, Convolution, Dense, Residual
 from vitral.spec.shapes import LayerReport
 
@@ -91,7 +91,8 @@ def estimate(experiment: Experiment) -> Memory:
     """
     training = experiment.training
     item = BFLOAT16 if training.precision == "bfloat16" else FLOAT32
-    layers = tuple(_layer(report, experiment, item) for report in experiment.network.reports)
+    end = next((row for row in reversed(_flat(experiment.network.reports)) if isinstance(row.layer, Convolution | Dense)), None)
+    layers = tuple(_layer(report, training, item, end) for report in experiment.network.reports)
     batch = volume(experiment.network.input) * training.batch_size * item
     passing = max(volume(report.input) + volume(report.output) for report in _flat(experiment.network.reports))
     return Memory(layers, batch, passing * training.batch_size * item)
@@ -139,15 +140,16 @@ def amount(num_bytes: int) -> str:
     return f"{value:.1f} {unit}" if value < 9.95 and unit != "B" else f"{value:.0f} {unit}"
 
 
-def _layer(report: LayerReport, experiment: Experiment, item: int) -> LayerMemory:
-    training, rows = experiment.training, _flat((report,))
+def _layer(report: LayerReport, training: Training, item: int, end: LayerReport | None) -> LayerMemory:
+    """Add up one layer's bytes; ``end`` is the network's last layer with weights."""
+    rows = _flat((report,))
     learned = sum(_learned(row) for row in rows)
     return LayerMemory(
         number=report.number,
         name=report.name,
         weights=FLOAT32 * report.parameters.value,
         gradients=FLOAT32 * learned,
-        optimiser=FLOAT32 * sum(_remembered(row, training.optimiser) for row in rows),
+        optimiser=FLOAT32 * sum(_remembered(row, training.optimiser, row is end) for row in rows),
         average=FLOAT32 * report.parameters.value if training.average else 0,
         activations=sum(_kept(row, item) for row in rows) * training.batch_size,
     )
@@ -168,12 +170,13 @@ def _learned(row: LayerReport) -> int:
     return row.parameters.value
 
 
-def _remembered(row: LayerReport, optimiser: Optimiser) -> int:
+def _remembered(row: LayerReport, optimiser: Optimiser, last: bool) -> int:
+    """Count what is remembered of a layer's own weights; muon leaves the last layer, biases and normalisation to the others."""
     learned = _learned(row)
     if optimiser.kind != "muon":
         return learned * _states(optimiser)
     others = optimiser.others or Optimiser()
-    if isinstance(row.layer, BatchNorm):
+    if last or isinstance(row.layer, BatchNorm):
         return learned * _states(others)
     biases = row.output[0] if isinstance(row.layer, Convolution | Dense) and row.layer.bias and learned else 0
     return (learned - biases) * _states(optimiser) + biases * _states(others)
