@@ -1,0 +1,234 @@
+"""Every data set by its name: where it is, how it comes here, what it holds."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from vitral import settings
+from vitral.data import cifar, digits, edges, folder, idx, places, table
+from vitral.data.arrays import Arrays
+from vitral.data.places import Finding, Place
+from vitral.data.progress import Progress, Watcher
+from vitral.data.source import DataUnavailable, Source
+from vitral.errors import DataError
+from vitral.spec.experiment import Data
+
+if TYPE_CHECKING:
+    from vitral.data.dataset import Dataset
+
+__all__ = ["DataUnavailable", "Finding", "Listed", "Progress", "check", "get", "known", "listing", "load"]
+
+Shape = tuple[int, int, int]
+DEFAULT_SHAPE: Shape = (3, 32, 32)
+
+
+@dataclass(frozen=True)
+class _Published:
+    """A data set whose files come from outside: the same three verbs for each."""
+
+    source: Source
+    layouts: tuple[str, ...]
+    read: Callable[[Source, Place], Arrays]
+    fetch: Callable[[Source, Path, Watcher | None], None]
+
+
+PUBLISHED = {
+    entry.source.name: entry
+    for entry in (
+        _Published(cifar.CIFAR10, cifar.LAYOUTS, cifar.read, cifar.fetch),
+        _Published(idx.MNIST, idx.LAYOUTS["mnist"], idx.read, idx.fetch),
+        _Published(idx.FASHION, idx.LAYOUTS["fashion-mnist"], idx.read, idx.fetch),
+    )
+}
+EMBEDDED = {source.name: source for source in (digits.DIGITS, edges.EDGES)}
+ALIASES = {"digits": "mnist-5k", "cifar-10": "cifar10", "fashionmnist": "fashion-mnist", "fmnist": "fashion-mnist"}
+PATHS = "a folder or zip of pictures, a .csv, a .npz"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A data set and where it stands: "embedded", "in VITRAL_DATA", "downloaded" or "to download"."""
+
+    source: Source
+    state: str
+    folder: Path | None = None
+
+
+def listing() -> list[Listed]:
+    """List every data set that has a name; nothing is read or checked."""
+    listed = []
+    for entry in PUBLISHED.values():
+        place = places.locate(entry.source, entry.layouts)
+        state = "to download" if place is None else "in VITRAL_DATA" if place.given else "downloaded"
+        listed.append(Listed(entry.source, state, place.folder if place else None))
+    return [*listed, *(Listed(source, "embedded") for source in EMBEDDED.values())]
+
+
+def load(data: Data, *, shape: Shape | None = None, progress: Watcher | None = None, download: bool = True) -> Dataset:
+    """Load what an experiment learns from.
+
+    A name of the catalogue is looked for in VITRAL_DATA, then among the downloads, and fetched when it is in neither. Its content is
+    verified at every load (0.2 s for CIFAR-10). Anything else is the path of a person's own data.
+
+    Args:
+        data: the experiment's own words.
+        shape: (C, H, W) of the network, to which own pictures are resized and of which size ``edges`` are drawn.
+        progress: is told of downloads and of the reading of many pictures.
+        download: False never touches the network.
+
+    Raises:
+        DataUnavailable: only the network is missing; says what was tried and the cure.
+        DataError: no such data, or not what they should be.
+    Example:
+        ``load(Data(source="cifar10")).shape`` is ``(3, 32, 32)``.
+    """
+    from vitral.data.dataset import assemble  # torch is loaded here
+
+    name = known(data.source)
+    if name in PUBLISHED:
+        entry = PUBLISHED[name]
+        place = places.locate(entry.source, entry.layouts)
+        if place is None:
+            if not download:
+                raise DataUnavailable(f"{name} is not on this machine; {_cure(name)}")
+            place = get(name, progress)
+        assert place is not None
+        source, arrays = entry.source, entry.read(entry.source, place)
+    elif name == edges.EDGES.name:
+        source, arrays = edges.EDGES, edges.read(*(shape or (1, 12, 12))[1:])
+    elif name == digits.DIGITS.name:
+        source, arrays = digits.DIGITS, digits.read()
+    else:
+        path = Path(data.source).expanduser()
+        source, arrays = _own(path), _read(path, shape, progress)
+    return assemble(arrays, source).first(data.train_size, data.test_size)
+
+
+def get(name: str, progress: Watcher | None = None) -> Place | None:
+    """Bring a data set here and verify it, if it is not here already.
+
+    Returns:
+        Where it lies; None for what needs no files.
+    Raises:
+        DataUnavailable: it cannot be fetched; says what was tried and the cure.
+        DataError: no such data set, wrong files in VITRAL_DATA, or nothing can be written here.
+    """
+    found = known(name)
+    if found is None:
+        raise DataError(_unknown(name))
+    name = found
+    if name in EMBEDDED:
+        return None
+    entry, root = PUBLISHED[name], settings.downloads()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f".{name}.lock"):  # a second process waits, then finds it here
+            place = places.locate(entry.source, entry.layouts)
+            if place and not place.given and _discard(place, entry.source):
+                place = None
+            if place is None:
+                entry.fetch(entry.source, root, progress)
+                place = places.locate(entry.source, entry.layouts)
+    except DataUnavailable as cause:
+        raise DataUnavailable(f"{name} cannot be fetched ({cause}); {_cure(name)}") from None
+    except OSError as cause:
+        raise DataError(
+            f"{root}: cannot be written ({(cause.strerror or str(cause)).lower()}); set VITRAL_CACHE to another folder"
+        ) from cause
+    assert place is not None
+    for finding in places.inspect(place, entry.source):
+        if not finding.ok:
+            raise DataError(f"{place.folder / finding.file}: {finding.problem}")
+    return place
+
+
+def _discard(place: Place, source: Source) -> bool:
+    """Delete downloaded files that are not what they should be; say whether there were any."""
+    wrong = [place.folder / finding.file for finding in places.inspect(place, source) if not finding.ok]
+    for path in wrong:
+        path.unlink()
+    return bool(wrong)
+
+
+def check(name: str) -> list[Finding]:
+    """Check every file of a data set, or every picture of one's own folder or zip.
+
+    Raises:
+        DataUnavailable: it is not on this machine.
+        DataError: no such data set, or own data that cannot be read as a whole.
+    """
+    found = known(name)
+    if found in PUBLISHED:
+        entry = PUBLISHED[found]
+        place = places.locate(entry.source, entry.layouts)
+        if place is None:
+            raise DataUnavailable(f"{found} is not on this machine; {_cure(found)}")
+        return places.inspect(place, entry.source)
+    if found == digits.DIGITS.name:
+        return digits.inspect()
+    if found == edges.EDGES.name:
+        return [Finding("computed, no file")]
+    path = Path(name).expanduser()
+    _own(path)
+    if _pictures(path):
+        return folder.inspect(path)
+    _read(path, None, None)
+    return [Finding(path.name)]
+
+
+def known(name: str) -> str | None:
+    """Find the catalogue's own spelling of a name; None for what is not in it."""
+    plain = name.lower().replace("_", "-")
+    plain = ALIASES.get(plain, plain)
+    return plain if plain in PUBLISHED or plain in EMBEDDED else None
+
+
+def _unknown(name: str) -> str:
+    names = [*PUBLISHED, *EMBEDDED]
+    close = difflib.get_close_matches(name.lower(), names, n=1)
+    guess = f'; did you mean "{close[0]}"?' if close else ""
+    return f"no data set and no file is called {name[:80]!r}: expected one of {', '.join(names)}, or the path of {PATHS}{guess}"
+
+
+def _own(path: Path) -> Source:
+    """Describe a person's own data, or say that there is nothing of that name."""
+    try:
+        there = path.is_dir() or path.is_file()
+        size = path.stat().st_size if there and path.is_file() else 0
+    except (OSError, ValueError) as cause:
+        raise DataError(f"{str(path)[:200]!r}: cannot be looked at ({str(cause).lower()[:80]}); check the name") from None
+    if not there:
+        raise DataError(_unknown(str(path)))
+    return Source(
+        name=path.name or str(path),
+        title="own data",
+        licence="the owner's",
+        origin=str(path),
+        citation="",
+        num_bytes=size,
+    )
+
+
+def _pictures(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() == ".zip"
+
+
+def _read(path: Path, shape: Shape | None, progress: Watcher | None) -> Arrays:
+    if _pictures(path):
+        return folder.read(path, shape or DEFAULT_SHAPE, progress)
+    suffix = path.suffix.lower()
+    if suffix in {".csv", ".tsv", ".txt"}:
+        return table.read_csv(path, shape)
+    if suffix in {".npz", ".npy"}:
+        return table.read_numpy(path, shape)
+    raise DataError(f"{path}: expected {PATHS}, got a file of another kind; name one of these")
+
+
+def _cure(name: str) -> str:
+    return f"run: vitral data get {name}, where there is a network, or set VITRAL_DATA to a folder that holds it"
