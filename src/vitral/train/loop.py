@@ -66,20 +66,30 @@ class Trainer:
         self._notes: tuple[str, ...] = (self.precision.reason,)
         self._diverged = False
 
-        place, layout = self.precision.device, self.precision.memory_format
-        data = {"normalise": experiment.data.normalise, "memory_format": layout, "device": place}
-        numbers = {**data, "dtype": self.precision.dtype}
-        self._augment = Augmenter(experiment.augmentation, dataset.train, dataset.statistics, seed=experiment.seed, **numbers)
-        self._test_images = normaliser(dataset.test, dataset.statistics, **numbers)
+        place, dtype, layout = self.precision.device, self.precision.dtype, self.precision.memory_format
+        normalise, seed = experiment.data.normalise, experiment.seed
+        self._augment = Augmenter(
+            experiment.augmentation,
+            dataset.train,
+            dataset.statistics,
+            normalise=normalise,
+            seed=seed,
+            dtype=dtype,
+            memory_format=layout,
+            device=place,
+        )
+        self._test_images = normaliser(
+            dataset.test, dataset.statistics, normalise=normalise, dtype=dtype, memory_format=layout, device=place
+        )
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
-        self.net = build(experiment.network, seed=experiment.seed)
+        self.net = build(experiment.network, seed=seed)
         if self.net.whitens:
-            plain = normaliser(dataset.train, dataset.statistics, dtype=torch.float32, **data)
-            self.net.prepare(plain(torch.arange(min(NUM_WHITENING_IMAGES, len(dataset.train)))).cpu())
+            train_images = normaliser(dataset.train, dataset.statistics, normalise=normalise)
+            self.net.prepare(train_images(torch.arange(min(NUM_WHITENING_IMAGES, len(dataset.train)))))
         self.net.to(device=place)
         self.net.to(memory_format=layout)  # type: ignore[call-overload]
-        self.net.draw_from(generator(experiment.seed, "dropout", place))
+        self.net.draw_from(generator(seed, "dropout", place))
         self._criterion = criterion(experiment.network.loss)
         self._optimiser = self._new_optimiser()
         self._average = Average(self.net, experiment.training.average) if experiment.training.average else None
