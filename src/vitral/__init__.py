@@ -1,1 +1,30 @@
-"""Vitral: train convolutional and recurrent networks at full speed and see through them while they learn."""
+"""Vitral: train convolutional and recurrent networks at full speed and see through them while they learn.
+
+Example:
+    >>> import vitral
+    >>> vitral.describe("default").rows[1].parameters
+    '16x5x5x3+16 = 1216'
+
+``fit``, ``watch``, ``load`` and ``describe`` are imported when they are first used, so ``import vitral`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vitral.runtime.library import Trained, describe, fit, load, watch
+
+__all__ = ["Trained", "describe", "fit", "load", "watch"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from vitral.runtime import library
+
+        return getattr(library, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

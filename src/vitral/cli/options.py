@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,6 +21,7 @@ Sets = Annotated[
     typer.Option("--set", help="Change one setting, such as training.batch_size=64; may be given again.", metavar="KEY=VALUE"),
 ]
 Workspace = Annotated[Path | None, typer.Option("--workspace", help="The folder of runs; by default VITRAL_WORKSPACE.", metavar="DIR")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 

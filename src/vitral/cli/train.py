@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitral.cli.options import Json, Sets, Workspace, command, console, title_of, workspace_of
+from vitral.cli.options import Device, Json, Sets, Workspace, command, console, title_of, workspace_of
 from vitral.cli.signals import Signals
 from vitral.errors import SpecError
 
@@ -36,7 +36,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Train for so many epochs.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Train for so many steps.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The seed of everything random.")] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
+    device: Device = "auto",
     resume: Annotated[str | None, typer.Option(help="Go on with a run: its id, the beginning of it, or last.", metavar="RUN")] = None,
     workspace: Workspace = None,
     json: Json = False,
@@ -119,7 +119,10 @@ def _say_goodbye(run: Run, ended: RunEnded, display: Display | Silent, out: Cons
     out.print()
     if ended.outcome == "finished":
         out.print(f"[bold]Finished.[/bold]{figure}")
-        out.print(f"  {command()} evaluate {run.id}{where} --tta   measures it again, with flip averaging")
+        if run.experiment.augmentation.flip == "none":
+            out.print(f"  {command()} evaluate {run.id}{where}   shows which class is taken for which")
+        else:
+            out.print(f"  {command()} evaluate {run.id}{where} --tta   measures it again, with flip averaging")
         out.print(f"  {command()} predict {run.id}{where} PICTURE   names what is on a picture of yours")
     elif ended.outcome == "interrupted":
         out.print(f"[bold]Saved[/bold] at step {thousands(ended.step)} of {thousands(standing.num_steps)}. Go on with:")

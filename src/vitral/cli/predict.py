@@ -1,0 +1,62 @@
+"""``vitral predict``: what a trained network sees on pictures of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitral.cli.options import Device, Json, RunId, Workspace, console, print_json, workspace_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from vitral.runtime.finished import Prediction
+
+BAR = 30  # columns of a bar of probability 1
+
+
+def predict(
+    run: RunId,
+    images: Annotated[list[Path], typer.Argument(help="Pictures: PNG, JPEG, WebP, BMP, GIF, PPM or TIFF.", metavar="PICTURE...")],
+    *,
+    tta: Annotated[bool, typer.Option("--tta", help="Average each picture with its mirror image.")] = False,
+    device: Device = "auto",
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Name what is on pictures: the middle of each is cut out and shrunk to what the network reads."""
+    from vitral.cli.loading import Loading
+
+    with Loading(console(stderr=True), quiet=json):
+        from vitral.runtime.finished import finished
+
+        trained = finished(run, workspace=workspace_of(workspace), device=device)
+        predictions = trained.predict(images, views="flip" if tta else "one")
+    if json:
+        print_json([to_values(prediction) for prediction in predictions])
+    else:
+        show(predictions, console())
+
+
+def show(predictions: Sequence[Prediction], out: Console) -> None:
+    """Print the likeliest classes of each picture with bars."""
+    from rich.markup import escape
+
+    from vitral.cli.words import bar, percent
+
+    names = max((len(answer.name) for prediction in predictions for answer in prediction.answers), default=0)
+    for prediction in predictions:
+        out.print(f"[bold]{escape(str(prediction.path))}[/bold]")
+        for answer in prediction.answers:
+            drawn = f"[dark_orange]{bar(answer.probability, BAR)}[/dark_orange]"
+            out.print(f"  {escape(answer.name.ljust(names))}  {drawn}  {percent(answer.probability):>7}")
+
+
+def to_values(prediction: Prediction) -> dict[str, object]:
+    """Give a prediction as JSON knows it."""
+    answers = [{"class": answer.name, "probability": answer.probability} for answer in prediction.answers]
+    return {"picture": str(prediction.path), "answers": answers}

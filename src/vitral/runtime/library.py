@@ -1,0 +1,170 @@
+"""What ``import vitral`` offers: the same things as the command line, as four functions and one value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitral import settings
+from vitral.events import Evaluated, Event, RunStarted
+from vitral.runtime.choice import choose
+from vitral.spec.experiment import Experiment
+from vitral.spec.table import Description
+from vitral.spec.table import describe as lay_out
+
+if TYPE_CHECKING:
+    from vitral.nets.net import Net
+    from vitral.runtime.finished import Answer, Finished
+    from vitral.store.states import State
+    from vitral.train.evaluate import Views
+
+
+def fit(
+    experiment: str | Path | Experiment = "default",
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    sets: Sequence[str] = (),
+    device: str = "auto",
+    workspace: Path | None = None,
+) -> Trained:
+    """Train a network to the end and give it back; the run is kept in the workspace like any other.
+
+    Args:
+        experiment: a name of the zoo, the path of a TOML or JSON file, or an Experiment.
+        epochs: how long to train, in place of what the experiment says.
+        steps: the same, in optimiser steps; not together with epochs.
+        seed: the seed of everything random.
+        sets: changes such as ``training.batch_size=64``.
+        device: "auto", "cpu" or "cuda".
+        workspace: the folder of runs; by default as the setting VITRAL_WORKSPACE says.
+
+    Raises:
+        SpecError: no such experiment, or one that says something impossible.
+        ShapeError: layers or data that do not fit one another.
+        DataError: the data cannot be had.
+        StoreError: the workspace cannot be written.
+    Example:
+        ``vitral.fit("digits", epochs=2).accuracy`` is about 0.95.
+    """
+    stream = watch(experiment, epochs=epochs, steps=steps, seed=seed, sets=sets, device=device, workspace=workspace)
+    run = next(event.run for event in stream if isinstance(event, RunStarted))
+    for _ in stream:
+        pass
+    return load(run, device=device, workspace=workspace)
+
+
+def watch(
+    experiment: str | Path | Experiment = "default",
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    sets: Sequence[str] = (),
+    device: str = "auto",
+    workspace: Path | None = None,
+) -> Iterator[Event]:
+    """Train a network one event at a time: RunStarted, then a BatchDone a step, EpochDone, Evaluated, Checkpointed, and RunEnded.
+
+    Not asking for the next event is a pause. A loop that is left early ends the run as interrupted, with a checkpoint. Arguments and
+    errors are those of ``fit``; the experiment is checked now, the data are loaded at the first event.
+
+    Example:
+        ``[event.loss for event in vitral.watch("digits", steps=3) if event.kind == "batch_done"]`` are three losses near 2.3 nats.
+    """
+    chosen = choose(experiment, sets, epochs=epochs, steps=steps, seed=seed)
+
+    def adapt(substitute: Experiment) -> Experiment:
+        return choose(substitute, epochs=epochs, steps=steps, seed=seed)
+
+    def stream() -> Iterator[Event]:
+        from vitral.runtime.run import start
+
+        with start(chosen, workspace=workspace or settings.workspace(), device=device, adapt=adapt) as run:
+            yield from run.events()
+
+    return stream()
+
+
+def load(run: str = "last", *, device: str = "auto", workspace: Path | None = None) -> Trained:
+    """Take a trained network out of its run.
+
+    Args:
+        run: the id, the beginning of it, or ``last``.
+        device: "auto", "cpu" or "cuda".
+        workspace: the folder of runs; by default as the setting VITRAL_WORKSPACE says.
+
+    Raises:
+        StoreError: no such run, or none of its checkpoints is whole.
+    Example:
+        ``vitral.load("last").predict("cat.jpg")[0].name``
+    """
+    from vitral.runtime.finished import finished
+
+    place = workspace or settings.workspace()
+    return Trained(finished(run, workspace=place, device=device), place)
+
+
+def describe(experiment: str | Path | Experiment = "default", sets: Sequence[str] = ()) -> Description:
+    """Lay out an experiment as rows with totals, memory and advice, without loading torch.
+
+    Raises:
+        SpecError: no such experiment, or one that says something impossible.
+        ShapeError: layers that do not fit one another.
+    Example:
+        ``vitral.describe("default").rows[1].parameters`` is ``16x5x5x3+16 = 1216``.
+    """
+    return lay_out(choose(experiment, sets))
+
+
+class Trained:
+    """A run whose network can be used: ``id``, ``experiment``, ``net`` (a torch.nn.Module) and ``classes``."""
+
+    def __init__(self, trained: Finished, workspace: Path) -> None:
+        self._trained = trained
+        self._workspace = workspace
+        self.id: str = trained.id
+        self.experiment: Experiment = trained.experiment
+        self.net: Net = trained.net
+        self.classes: tuple[str, ...] = trained.classes
+
+    def __repr__(self) -> str:
+        return f"Trained({self.id!r}, state={self.state!r}, accuracy={self.accuracy})"
+
+    @property
+    def state(self) -> State:
+        """How the run stands: "finished", "interrupted", "diverged", or "running" in another process."""
+        from vitral.runtime.workspace import find
+
+        return find(self._workspace, self.id).state
+
+    @property
+    def history(self) -> list[Event]:
+        """Every event of the run, from its first step on."""
+        from vitral.runtime.workspace import events
+
+        return events(self._workspace, self.id)
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of test images named rightly when it was last measured, between 0 and 1; None before, and for a regression."""
+        measured = [event for event in self.history if isinstance(event, Evaluated)]
+        return measured[-1].accuracy if measured else None
+
+    def evaluate(self, views: Views = "one") -> Evaluated:
+        """Measure on the whole test set: "one" look at each image, or "flip" for the mean of the image and its mirror image.
+
+        Raises:
+            DataError: the data cannot be had, or are not those that the network was trained with.
+        """
+        return self._trained.evaluate(views)
+
+    def predict(self, picture: str | Path, *, top: int = 3) -> tuple[Answer, ...]:
+        """Name what is on a picture: the likeliest classes with ``name`` and ``probability``, the likeliest first.
+
+        Raises:
+            DataError: the file is no picture, or the network knows no classes.
+        """
+        return self._trained.predict([Path(picture)], top=top)[0].answers
