@@ -36,16 +36,17 @@ def main() -> int:
         "training": lambda root: lives.failing_calls(root, every=chosen.every),
         "disk": lambda root: lives.full_disk(root, trials=chosen.disks, seed=chosen.seed),
         "read-only": lives.read_only,
-        "two": lives.two_at_once,
+        "two": lambda root: lives.two_at_once(root, lives=processes),
         "clock": lives.clock_jumps,
-        "kills": lambda root: kills.run(root, chosen.kills, inside=chosen.inside, seed=chosen.seed),
+        "kills": lambda root: kills.run(root, chosen.kills, inside=chosen.inside, seed=chosen.seed, lives=processes),
     }
     broken = 0
-    for name, task in tasks.items():
-        with tempfile.TemporaryDirectory(prefix=f"vitral-{name}-") as root:
-            report = task(Path(root))
-        print(report, flush=True)
-        broken += len(report.failures)
+    with kills.open_lives() as processes:
+        for name, task in tasks.items():
+            with tempfile.TemporaryDirectory(prefix=f"vitral-{name}-") as root:
+                report = task(Path(root))
+            print(report, flush=True)
+            broken += len(report.failures)
     return min(broken, 1)
 
 

@@ -22,6 +22,7 @@ from vitral.runtime import workspace
 from vitral.store import weights
 
 PACE = 0.02
+EPOCHS = 10
 PATIENCE = 60.0
 
 
@@ -33,6 +34,7 @@ class Lives:
         path = Path(__file__).with_name("zygote.py")
         self._zygote = subprocess.Popen([sys.executable, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=quiet)
         self._rest = b""
+        self._reference: tuple[float, Any] | None = None
         self._lines: list[dict[str, Any]] = []
         assert "ready" in self._next(PATIENCE)
 
@@ -43,14 +45,22 @@ class Lives:
         self._zygote.wait()
         self._zygote.stdout.close()
 
-    def live(
-        self, place: Path, run: str | None, *, epochs: int, stop_at: int = 0, kill_after: float | None = None, planted: str = ""
-    ) -> dict[str, Any]:
+    def reference(self, root: Path) -> tuple[float, Any]:
+        """Train without any harm, once: how many seconds it took, and the run's signature."""
+        if self._reference is None:
+            begun = time.monotonic()
+            whole = self.live(root / "reference", None)
+            span = time.monotonic() - begun
+            assert whole["end"] == "finished", whole
+            self._reference = span, tiny.signature(root / "reference", whole["run"])
+        return self._reference
+
+    def live(self, place: Path, run: str | None, *, stop_at: int = 0, kill_after: float | None = None, planted: str = "") -> dict[str, Any]:
         """Let a process train, and kill it after so many seconds, or where it stops inside a save.
 
         Gives what was heard of it: run, saved (steps), inside, end, killed.
         """
-        request = {"place": str(place), "run": run, "pace": PACE, "epochs": epochs, "stop_at": stop_at, "planted": planted}
+        request = {"place": str(place), "run": run, "pace": PACE, "epochs": EPOCHS, "stop_at": stop_at, "planted": planted}
         assert self._zygote.stdin is not None
         self._zygote.stdin.write((json.dumps(request) + "\n").encode())
         self._zygote.stdin.flush()
@@ -98,7 +108,7 @@ def open_lives() -> Iterator[Lives]:
         lives.close()
 
 
-def run(root: Path, kills: int, *, inside: int = 0, seed: int = 0, epochs: int = 10, planted: str = "") -> Report:
+def run(root: Path, kills: int, *, lives: Lives, inside: int = 0, seed: int = 0, planted: str = "") -> Report:
     """Kill ``kills`` lives of runs, at least ``inside`` of them inside a save, and let each run come to its end at last.
 
     Promises after every kill: the run is listed and its curve can be read; it is the beginning of the uninterrupted curve, to the bit;
@@ -106,40 +116,30 @@ def run(root: Path, kills: int, *, inside: int = 0, seed: int = 0, epochs: int =
     the uninterrupted run, to the bit.
     """
     report, draw = Report(f"SIGKILL (seed {seed})"), random.Random(seed)
-    with open_lives() as lives:
-        begun = time.monotonic()
-        whole = lives.live(root / "reference", None, epochs=epochs)
-        span = time.monotonic() - begun
-        assert whole["end"] == "finished", whole
-        reference = tiny.signature(root / "reference", whole["run"])
-        number, done_inside = 0, 0
-        while report.trials < kills or done_inside < inside:
-            number += 1
-            place, known = root / f"run{number}", None
-            saved = 0
-            while True:
-                enough = report.trials >= kills and done_inside >= inside
-                stop_at, kill_after = 0, None
-                if not enough and done_inside < inside and draw.random() < 0.5:
-                    stop_at = draw.randrange(1, 60)
-                elif not enough:
-                    kill_after = draw.uniform(0, span)
-                heard = lives.live(place, known, epochs=epochs, stop_at=stop_at, kill_after=kill_after, planted=planted)
-                known, saved = heard["run"], max([saved, *heard["saved"]])
-                if heard["killed"]:
-                    report.trials += 1
-                    done_inside += bool(heard["inside"])
-                    report.count(f"inside a save, at {heard['inside']}" if heard["inside"] else "at a random moment")
-                elif heard["status"]:
-                    report.fail(f"run {number} broke off by itself")
-                known = _judge(report, place, known, saved, reference, f"run {number}, kill {report.trials}")
-                if heard["end"] or report.failures:
-                    break
-            if report.failures:
-                break
-            if wrong := tiny.differences(tiny.signature(place, known or ""), reference):
-                report.fail(f"run {number} after its end: {wrong}")
-        report.count("runs", number)
+    span, reference = lives.reference(root)
+    number, done_inside = 0, 0
+    while not report.failures and (report.trials < kills or done_inside < inside):
+        number += 1
+        place, known, saved, ended = root / f"run{number}", None, 0, ""
+        while not ended and not report.failures:
+            enough = report.trials >= kills and done_inside >= inside
+            stop_at, kill_after = 0, None
+            if not enough and done_inside < inside and draw.random() < max(0.5, inside / kills):
+                stop_at = draw.randrange(1, 40)
+            elif not enough:
+                kill_after = draw.uniform(0, span)
+            heard = lives.live(place, known, stop_at=stop_at, kill_after=kill_after, planted=planted)
+            known, saved, ended = heard["run"], max([saved, *heard["saved"]]), heard["end"]
+            if heard["killed"]:
+                report.trials += 1
+                done_inside += bool(heard["inside"])
+                report.count(f"inside a save, at {heard['inside']}" if heard["inside"] else "at a random moment")
+            elif heard["status"]:
+                report.fail(f"run {number} broke off by itself")
+            known = _judge(report, place, known, saved, reference, f"run {number}, kill {report.trials}")
+        if not report.failures and (wrong := tiny.differences(tiny.signature(place, known or ""), reference)):
+            report.fail(f"run {number} after its end: {wrong}")
+    report.count("runs", number)
     report.details["inside in all"] = done_inside
     return report.done()
 

@@ -1,7 +1,7 @@
 """A process that has loaded torch and forks a really training child for each request, so that a life costs no start-up.
 
 It reads one JSON request a line and answers with JSON lines: {"run": id}, {"saved": step}, {"inside": call}, {"end": outcome},
-{"exit": status}. A child that was asked to stop inside a save announces the system call it has come to and waits there to be killed.
+{"refused": sentence}, {"exit": status}. A child that was asked to stop inside a save announces the system call it has come to and waits there to be killed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from harness import planted, tiny
 from harness.calls import CALLS
+from vitral.errors import StoreError
 from vitral.events import Event
 from vitral.store import durable
 
@@ -63,7 +65,11 @@ def live(request: dict[str, Any]) -> None:
     with contextlib.ExitStack() as stack:
         if request["planted"]:
             stack.enter_context(planted.BUGS[request["planted"]]())
-        run = tiny.begin(Path(request["place"]), request["run"], pace=request["pace"], epochs=request["epochs"])
+        try:
+            run = tiny.begin(Path(request["place"]), request["run"], pace=request["pace"], epochs=request["epochs"])
+        except StoreError as cause:
+            say(refused=str(cause))
+            return
         say(run=run.id)
         if request["stop_at"]:
             stack.enter_context(patch.object(durable, "os", Waiting(request["stop_at"])))
@@ -88,7 +94,14 @@ def main() -> None:
         say(exit=status)
 
 
+def warm_up() -> None:
+    """Load all that torch loads late, short of a backward pass: autograd cannot be forked once it has run."""
+    with tempfile.TemporaryDirectory() as place:
+        tiny.begin(Path(place)).close()
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    warm_up()
     say(ready=os.getpid())
     main()

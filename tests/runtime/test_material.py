@@ -1,0 +1,99 @@
+"""An experiment gets data that fit it, a substitute where there is no network, or a sentence."""
+
+import dataclasses
+from unittest.mock import patch
+
+import pytest
+import torch
+
+from harness import tiny
+from vitral.data.dataset import Examples
+from vitral.data.source import DataUnavailable
+from vitral.errors import DataError, ShapeError
+from vitral.nets import zoo
+from vitral.runtime import material
+from vitral.runtime.run import resume, start
+from vitral.spec import codec
+
+
+def changed(**network):
+    values = tiny.experiment().model_dump(mode="json")
+    values["network"] |= network
+    return codec.parse(values)
+
+
+def with_units(units):
+    layers = tiny.experiment().network.model_dump(mode="json")["layers"]
+    return changed(layers=[*layers[:-1], {"kind": "dense", "units": units}])
+
+
+def test_what_fits_fits():
+    material.check(tiny.experiment(), tiny.dataset())
+
+
+def test_other_images_are_refused_with_the_line_to_change():
+    with pytest.raises(
+        ShapeError, match=r"network\.input = \[3, 10, 10\] does not fit procedural: its images are 3x8x8; set input = \[3, 8, 8\]"
+    ):
+        material.check(changed(input=[3, 10, 10]), tiny.dataset())
+
+
+def test_another_number_of_classes_is_refused_naming_the_layer():
+    with pytest.raises(ShapeError, match='layer 6 "dense1" gives 5 scores, but procedural has 4 classes; change the last layer to give 4'):
+        material.check(with_units(5), tiny.dataset())
+
+
+def regression(targets):
+    data = tiny.dataset()
+    return dataclasses.replace(data, classes=(), train=Examples(data.train.pixels, targets))
+
+
+def test_a_regression_needs_as_many_numbers_as_the_targets_have():
+    numbers = regression(torch.zeros(96, 4))
+    with pytest.raises(
+        ShapeError, match='procedural has numbers to come near to, not classes: expected loss = "regression", got "softmax"'
+    ):
+        material.check(tiny.experiment(), numbers)
+    material.check(changed(loss={"kind": "regression"}), numbers)
+    material.check(changed(loss={"kind": "regression"}), regression(torch.zeros(96, 1, 2, 2)))
+    with pytest.raises(
+        ShapeError, match='"dense1" gives 4 = 4 numbers, but every target of procedural has 3; change the last layer to give 3'
+    ):
+        material.check(changed(loss={"kind": "regression"}), regression(torch.zeros(96, 3)))
+
+
+def offline(data, **_):
+    if data.source == "procedural":
+        return tiny.dataset()
+    raise DataUnavailable(f"{data.source} could not be downloaded: no network; try again later")
+
+
+def far(otherwise):
+    values = tiny.experiment(epochs=5).model_dump(mode="json")
+    return codec.parse(values | {"name": "far", "data": {"source": "cifar10", "otherwise": otherwise}})
+
+
+def test_without_a_network_the_substitute_runs_and_says_so(tmp_path):
+    def adapt(experiment):
+        return experiment.model_copy(update={"seed": 11})
+
+    with patch.object(material.catalogue, "load", offline), patch.object(zoo, "load", lambda name: tiny.experiment(epochs=1, name=name)):
+        with start(far("digits"), workspace=tmp_path, device="cpu", adapt=adapt) as run:
+            first = next(run.events())
+        assert run.experiment.name == "digits"
+        assert run.experiment.seed == 11
+        assert run.id.startswith("digits-")
+        assert first.notes[0] == "digits runs instead of far: cifar10 could not be downloaded: no network; try again later"
+        again = resume(run.id, workspace=tmp_path, device="cpu")
+        assert again.experiment == run.experiment
+        again.close()
+
+
+def test_without_a_substitute_the_reason_is_handed_on(tmp_path):
+    with patch.object(material.catalogue, "load", offline), pytest.raises(DataError, match="no network"):
+        material.gather(far(None))
+    with patch.object(material.catalogue, "load", offline), pytest.raises(DataError, match="no network"):
+        with start(tiny.experiment(epochs=1), workspace=tmp_path, device="cpu") as run:
+            pass
+        with patch.object(tiny, "dataset", lambda: (_ for _ in ()).throw(DataUnavailable("no network"))):
+            resume(run.id, workspace=tmp_path, device="cpu")
