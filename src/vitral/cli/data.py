@@ -97,7 +97,7 @@ def show(listed: list[Listed], out: Console) -> None:
         out.print(f"{indent}[bright_black]licence: {escape(source.licence)}[/bright_black]")
         out.print(f"{indent}[bright_black]from {escape(source.origin)}[/bright_black]")
     out.print(
-        f"\nYour own: a folder or zip of pictures (one folder a class), a .csv or a .npz, by its path. Fetch with: {command()} data get NAME"
+        f"\nYour own: a folder or zip of pictures (one folder a class), a .csv or a .npz, by its path.\nFetch with: {command()} data get NAME"
     )
 
 
