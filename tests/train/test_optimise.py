@@ -104,33 +104,47 @@ def test_layers_learn_at_their_own_rate():
     torch.testing.assert_close(bias, before[1] - 0.4)
 
 
+@pytest.mark.parametrize("adjust", ["original", "match_rms_adamw"])
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_muon_moves_a_kernel_as_torchs_muon_moves_its_matrix(memory_format):
+def test_muon_moves_a_kernel_as_torchs_muon_moves_its_matrix(memory_format, adjust):
     kernel = draw(6, 3, 2, 2, seed=1).float().to(memory_format=memory_format)
-    dense, bias = draw(5, 24, seed=2).float(), draw(6, seed=3).float()
-    ours = [torch.nn.Parameter(t.clone()) for t in (kernel, dense, bias)]
-    names = ("conv1.weight", "dense1.weight", "conv1.bias")
+    dense, bias, last = draw(5, 24, seed=2).float(), draw(6, seed=3).float(), draw(2, 5, seed=4).float()
+    ours = [torch.nn.Parameter(t.clone()) for t in (kernel, dense, bias, last)]
+    names = ("conv1.weight", "dense1.weight", "conv1.bias", "dense2.weight")
     learned = [Learned(name, p, p.dim() > 1, 1.0, 1.0) for name, p in zip(names, ours, strict=True)]
-    settings = spec.Optimiser(kind="muon", learning_rate=0.02, momentum=0.8, others=spec.Optimiser(kind="sgd", learning_rate=0.1))
+    others = spec.Optimiser(kind="sgd", learning_rate=0.1)
+    settings = spec.Optimiser(kind="muon", learning_rate=0.02, momentum=0.8, orthogonal_steps=3, adjust=adjust, others=others)
     optimiser = Optimiser(learned, settings, l1_decay=0, l2_decay=0.01)
 
     def rows(tensor):
         return (tensor.permute(0, 2, 3, 1) if memory_format is torch.channels_last else tensor).reshape(6, -1).clone()
 
     theirs = [torch.nn.Parameter(rows(kernel)), torch.nn.Parameter(dense.clone())]
-    muon = torch.optim.Muon(theirs, lr=0.02, momentum=0.8, weight_decay=0.01)
-    moved = bias.clone()
+    muon = torch.optim.Muon(theirs, lr=0.02, momentum=0.8, weight_decay=0.01, ns_steps=3, adjust_lr_fn=adjust)
+    moved, moved_last = bias.clone(), last.clone()
     for t in range(3):
-        gradients = draw(6, 3, 2, 2, seed=30 + t).float(), draw(5, 24, seed=40 + t).float(), draw(6, seed=50 + t).float()
+        gradients = [draw(*p.shape, seed=30 + 10 * t + n).float() for n, p in enumerate(ours)]
         for parameter, gradient in zip(ours, gradients, strict=True):
             parameter.grad = gradient.clone()  # contiguous even where the kernel is channels last
         theirs[0].grad, theirs[1].grad = rows(gradients[0]), gradients[1].clone()
         moved -= 0.1 * gradients[2]
+        moved_last -= 0.1 * (gradients[3] + 0.01 * moved_last)
         optimiser.step(1.0)
         muon.step()
     assert torch.equal(rows(ours[0].detach()), theirs[0].detach())
     assert torch.equal(ours[1], theirs[1])
     torch.testing.assert_close(ours[2].detach(), moved)
+    torch.testing.assert_close(ours[3].detach(), moved_last)
+
+
+def test_a_network_of_one_layer_learns_by_the_others_alone():
+    weight, bias, learned = parameters()
+    settings = spec.Optimiser(kind="muon", others=spec.Optimiser(kind="sgd", learning_rate=0.5))
+    optimiser = Optimiser(learned, settings, l1_decay=0, l2_decay=0)
+    weight.grad, bias.grad = torch.ones_like(weight), torch.ones_like(bias)
+    before = weight.detach().clone()
+    optimiser.step(1.0)
+    torch.testing.assert_close(weight.detach(), before - 0.5)
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])

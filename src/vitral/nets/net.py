@@ -17,7 +17,7 @@ from vitral.spec.layers import Convolution, Weighted
 from vitral.spec.network import Network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Learned:
     """A parameter that learns, with what its layer's specification says about how fast.
 

@@ -11,7 +11,7 @@ from vitral.errors import SpecError
 from vitral.spec.experiment import Optimiser, Training
 
 NAMES = ("learning_rate", "momentum", "batch_size", "decay", "optimiser")
-WITH_MOMENTUM = ("momentum", "nesterov", "rmsprop", "muon")
+WITH_MOMENTUM = Optimiser.uses["momentum"]
 
 
 @dataclass(frozen=True)

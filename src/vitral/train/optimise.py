@@ -15,6 +15,7 @@ from torch.nn.utils import clip_grad_norm_, get_total_norm
 from vitral.errors import SpecError
 from vitral.nets.net import Learned
 from vitral.spec import experiment as spec
+from vitral.train.control import WITH_MOMENTUM
 from vitral.train.state import OPTIMISER, keep, put_back
 
 # Which implementation: fused where torch has one on the CPU (8 small tensors, one thread: AdamW 86 us fused, 226 foreach, 265 one by one;
@@ -28,7 +29,9 @@ KINDS: dict[str, Callable[[list[dict[str, Any]], spec.Optimiser], torch.optim.Op
     "adadelta": lambda groups, s: torch.optim.Adadelta(groups, lr=s.learning_rate, rho=s.rho, eps=s.eps, foreach=True),
     "adam": lambda groups, s: torch.optim.Adam(groups, lr=s.learning_rate, betas=s.betas, eps=s.eps, fused=True),
     "adamw": lambda groups, s: torch.optim.AdamW(groups, lr=s.learning_rate, betas=s.betas, eps=s.eps, fused=True),
-    "muon": lambda groups, s: torch.optim.Muon(groups, lr=s.learning_rate, momentum=s.momentum),
+    "muon": lambda groups, s: torch.optim.Muon(
+        groups, lr=s.learning_rate, momentum=s.momentum, ns_steps=s.orthogonal_steps, adjust_lr_fn=s.adjust
+    ),
 }
 
 
@@ -39,14 +42,15 @@ class Optimiser:
     L2 adds l2 * w to it; for adamw and muon it is decoupled instead: w <- w - learning rate * l2 * w (Loshchilov & Hutter 2019,
     arXiv:1711.05101). Clipping looks at the gradient of the loss alone, before any decay is added.
 
-    Muon (Jordan et al. 2024) moves matrices: a kernel (O, I, KH, KW) is seen as one of O rows; biases and normalisation move by ``others``.
+    Muon (Jordan et al. 2024) moves matrices: a kernel (O, I, KH, KW) is seen as one of O rows. The last layer's weights, all biases and
+    normalisation move by ``others``.
 
     Args:
         learned: the parameters, with their layers' factors.
         settings: the optimiser of the specification.
         l1_decay, l2_decay: the common decay.
     Raises:
-        SpecError: nothing learns, or ``others`` is muon itself.
+        SpecError: nothing learns.
     """
 
     def __init__(self, learned: Sequence[Learned], settings: spec.Optimiser, *, l1_decay: float, l2_decay: float) -> None:
@@ -56,30 +60,21 @@ class Optimiser:
         self._weights = [one for one in learned if one.decays and one.decay_factor]
         self._views: list[View] = []
         self._parts: list[Part] = []
-        if settings.kind == "muon":
-            others = settings.others or spec.Optimiser(kind="adamw")
-            if others.kind == "muon":
-                raise SpecError('others = "muon" cannot move biases; use another kind, such as adamw')
-            matrices = [one for one in learned if one.parameter.dim() > 1]
+        matrices = [one for one in learned if one.parameter.dim() > 1][:-1] if settings.kind == "muon" else []
+        if matrices:
             self._views = [View.of(one.parameter) for one in matrices]
-            self._add(matrices, [view.matrix for view in self._views], settings)
-            rest = [one for one in learned if one.parameter.dim() <= 1]
-            self._add(rest, [one.parameter for one in rest], others)
-        else:
-            self._add(learned, self._parameters, settings)
+            self._parts.append(Part(matrices, [view.matrix for view in self._views], settings))
+        rest = [one for one in learned if one not in matrices]
+        others = (settings.others or spec.Optimiser(kind="adamw")) if settings.kind == "muon" else settings
+        self._parts.append(Part(rest, [one.parameter for one in rest], others))
         self.l1_decay = l1_decay
         self.set(settings, l2_decay)
-
-    def _add(self, learned: Sequence[Learned], tensors: Sequence[nn.Parameter], settings: spec.Optimiser) -> None:
-        if learned:
-            self._parts.append(Part(learned, tensors, settings))
 
     def set(self, settings: spec.Optimiser, l2_decay: float) -> None:
         """Use other numbers (rate, momentum, decay) from the next step on; what has been accumulated stays."""
         self.settings, self.l2_decay = settings, l2_decay
-        self._parts[0].settings = settings
         for part in self._parts:
-            part.set_decay(l2_decay)
+            part.set(settings if part.settings.kind == settings.kind else part.settings, l2_decay)
 
     @torch.no_grad()
     def step(self, factor: float, clip: float | None = None) -> None:
@@ -144,13 +139,15 @@ class Part:
         kind = KINDS[settings.kind]
         self._torch = kind([{"params": members, "rate": rate, "decay": decay} for (rate, decay), members in groups.items()], settings)
 
-    def set_decay(self, decay: float) -> None:
-        """Set momentum and L2 decay; the rate is set at every step."""
+    def set(self, settings: spec.Optimiser, decay: float) -> None:
+        """Use other numbers from the next step on."""
+        self.settings = settings
         for group in self._torch.param_groups:
             group["weight_decay"] = decay * group["decay"]
-            if "momentum" in group and self.settings.kind != "sgd":
-                group["momentum"] = self.settings.momentum
-                group["nesterov"] = self.settings.momentum > 0 and self.settings.kind in ("nesterov", "muon")
+            if settings.kind in WITH_MOMENTUM:
+                group["momentum"] = settings.momentum
+            if settings.kind == "nesterov":
+                group["nesterov"] = settings.momentum > 0  # torch refuses Nesterov's rule without momentum
 
     def step(self, factor: float) -> None:
         """Move the parameters once."""
