@@ -18,14 +18,18 @@ class Finding(NamedTuple):
     what: str
 
 
+def numbers(net: Net) -> list[Tensor]:
+    """List all weights and running statistics, once, for ``are_finite`` at every step."""
+    return [tensor for tensor in (*net.parameters(), *net.buffers()) if tensor.is_floating_point()]
+
+
 @torch.no_grad()
-def is_finite(net: Net) -> bool:
-    """Say whether all weights and running statistics are finite: one sum each, since NaN and infinity stay in a sum.
+def are_finite(tensors: list[Tensor]) -> bool:
+    """Say whether every number is finite: one sum for each tensor, since NaN and infinity stay in a sum.
 
     A sum beyond 3.4e38 counts as infinite: weights of that size are lost anyway.
     """
-    tensors = [t for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()]
-    return bool(torch.stack([t.sum() for t in tensors]).isfinite().all())
+    return bool(torch.stack([tensor.sum() for tensor in tensors]).isfinite().all())
 
 
 @torch.no_grad()

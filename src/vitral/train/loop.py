@@ -90,6 +90,7 @@ class Trainer:
         self.net.to(device=place)
         self.net.to(memory_format=layout)  # type: ignore[call-overload]
         self.net.draw_from(generator(seed, "dropout", place))
+        self._numbers = divergence.numbers(self.net)
         self._criterion = criterion(experiment.network.loss)
         self._optimiser = self._new_optimiser()
         self._average = Average(self.net, experiment.training.average) if experiment.training.average else None
@@ -209,7 +210,7 @@ class Trainer:
                 return self._break_off(x)
             penalty = self._optimiser.penalty()
             self._optimiser.step(rate, training.clip)
-            if not divergence.is_finite(self.net):
+            if not divergence.are_finite(self._numbers):
                 return self._break_off(x)
             if self._average:
                 self._average.follow(now.step)
