@@ -10,7 +10,7 @@ import pytest
 
 from harness import calls, flips, power
 from vitral.errors import StoreError
-from vitral.store import durable, runs, weights
+from vitral.store import durable, rows, weights
 
 
 def kept(report):
@@ -125,5 +125,5 @@ def test_flips_catch_a_load_that_does_not_verify(tmp_path):
 
 
 def test_flips_catch_a_book_without_checksums(tmp_path):
-    with patch.object(runs, "_crc", lambda values: 0):
+    with patch.object(rows, "crc_of", lambda values: 0):
         assert flips.run_book(tmp_path, 1000, until_first=True).failures

@@ -27,7 +27,8 @@ from vitral.runtime.material import Adapt, Material, gather
 from vitral.spec import codec
 from vitral.spec.experiment import Experiment
 from vitral.store import durable, locks, states, weights
-from vitral.store.runs import Row, Runs
+from vitral.store.rows import Row
+from vitral.store.runs import Runs
 from vitral.store.states import State
 from vitral.train.loop import Trainer
 

@@ -13,7 +13,7 @@ from vitral.events import Evaluated, Event, from_json
 from vitral.spec import codec
 from vitral.spec.experiment import Experiment
 from vitral.store import generations, locks, runs
-from vitral.store.runs import Row
+from vitral.store.rows import Row
 from vitral.store.states import State
 
 EXPERIMENT = "experiment.json"

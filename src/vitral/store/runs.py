@@ -6,8 +6,6 @@
 - `synchronous = NORMAL` for the batches of events in between: a power cut may take the last of them, never the file's consistency, and
   resuming removes them anyway. `FULL` (the WAL is on the disk when the commit returns) before every checkpoint and at every change of
   state, so that no checkpoint ever stands for a curve that is not there.
-- SQLite does not check its pages. Every row carries a CRC-32 of its own content and every run the number of its events, so a flipped
-  bit is found when it is read and never shown as a number.
 - Order is a run's number and an event's seq. The clock is only shown.
 """
 
@@ -18,61 +16,20 @@ import dataclasses
 import sqlite3
 import threading
 import time
-import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
 from vitral.errors import StoreError
-from vitral.events import Event, from_json, to_json
-from vitral.store import durable, states
+from vitral.events import Event, to_json
+from vitral.store import durable, rows, states
+from vitral.store.rows import FILE, SCHEMA, VERSION, Row
 from vitral.store.states import State
 
-FILE = "vitral.sqlite3"
-VERSION = 1
 PATIENCE_SECONDS = 30.0
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-
-SCHEMA = """
-create table runs (
-    number integer primary key, id text not null unique, name text not null, state text not null, created text not null,
-    experiment text not null, step integer not null, num_steps integer not null, num_events integer not null,
-    process integer not null, evaluated text not null, note text not null, crc integer not null
-);
-create table events (
-    run integer not null, seq integer not null, step integer not null, json text not null, crc integer not null,
-    primary key (run, seq)
-) without rowid;
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A run as the book knows it.
-
-    ``created`` is UTC and only shown; ``evaluated`` is the last Evaluated event as JSON, or empty; ``process`` is the number of the
-    process that trains it, or trained it last; ``note`` is one sentence about how it ended.
-    """
-
-    number: int
-    id: str
-    name: str
-    state: State
-    created: str
-    experiment: str
-    step: int
-    num_steps: int
-    num_events: int
-    process: int
-    evaluated: str
-    note: str
-
-
-COLUMNS = [field.name for field in dataclasses.fields(Row)]
-SELECT = f"select {', '.join(COLUMNS)}, crc from runs"  # noqa: S608 - our own column names
 
 
 class Runs:
@@ -84,7 +41,7 @@ class Runs:
         self._mutex = threading.RLock()
         self._lock = FileLock(workspace / f"{FILE}.lock", timeout=PATIENCE_SECONDS, thread_local=False)
         self._connection: sqlite3.Connection | None = None
-        with self._alone(), _stated(self.path):
+        with self._alone(), rows.stated(self.path):
             new = not self.path.exists()
             self._connection = sqlite3.connect(self.path, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
             try:
@@ -105,7 +62,7 @@ class Runs:
         """Fold the WAL back into the file and let go of it."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            with self._alone(), _stated(self.path):
+            with self._alone(), rows.stated(self.path):
                 connection.close()
 
     def create(self, name: str, experiment: str, num_steps: int) -> Row:
@@ -116,9 +73,9 @@ class Runs:
         now = time.gmtime()
         created, stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", now), time.strftime("%Y%m%d-%H%M%S", now)
         with self._transaction() as connection:
-            rows = _rows(connection)
-            number = max((row.number for row in rows), default=0) + 1
-            latest = max((stamp, *(row.id[-19:-4] for row in rows)))
+            known = rows.all_rows(connection)
+            number = max((row.number for row in known), default=0) + 1
+            latest = max((stamp, *(row.id[-19:-4] for row in known)))
             row = Row(
                 number=number,
                 id=f"{name}-{latest}-{_suffix(number)}",
@@ -133,21 +90,21 @@ class Runs:
                 evaluated="",
                 note="",
             )
-            _put(connection, row)
+            rows.put(connection, row)
         return row
 
     def adopt(self, row: Row) -> Row:
         """Enter a run whose folder is there but which the book lost; it gets the next number and no events."""
         with self._transaction() as connection:
-            number = max((known.number for known in _rows(connection)), default=0) + 1
+            number = max((known.number for known in rows.all_rows(connection)), default=0) + 1
             row = dataclasses.replace(row, number=number, num_events=0)
-            _put(connection, row)
+            rows.put(connection, row)
         return row
 
     def get(self, run: str) -> Row | None:
         """Give one run by its whole id."""
         with self._reading() as connection:
-            return _row(connection, run)
+            return rows.row_of(connection, run)
 
     def change(self, run: str, *, state: State | None = None, **values: Any) -> Row:
         """Change a run's state or other columns, and be sure that the change lasts.
@@ -156,12 +113,12 @@ class Runs:
             StoreError: the state cannot follow the present one; each such case has its sentence.
         """
         with self._transaction() as connection:
-            row = _known(connection, run, self.path)
+            row = rows.known_row(connection, run, self.path)
             if state is not None:
                 states.check(run, row.state, state)
                 values["state"] = state
             row = dataclasses.replace(row, **values)
-            _put(connection, row)
+            rows.put(connection, row)
         return row
 
     def append(self, run: str, events: Sequence[Event], *, lasting: bool = False) -> Row:
@@ -169,32 +126,32 @@ class Runs:
         texts = [to_json(event) for event in events]
         evaluated = [text for text, event in zip(texts, events, strict=True) if event.kind == "evaluated"]
         with self._transaction(lasting=lasting) as connection:
-            row = _known(connection, run, self.path)
+            row = rows.known_row(connection, run, self.path)
             lines = [(row.number, row.num_events + i, event.step, texts[i]) for i, event in enumerate(events)]
-            connection.executemany("insert into events values (?, ?, ?, ?, ?)", [(*line, _crc(line)) for line in lines])
+            connection.executemany("insert into events values (?, ?, ?, ?, ?)", [(*line, rows.crc_of(line)) for line in lines])
             row = dataclasses.replace(
                 row,
                 num_events=row.num_events + len(events),
                 step=events[-1].step if events else row.step,
                 evaluated=evaluated[-1] if evaluated else row.evaluated,
             )
-            _put(connection, row)
+            rows.put(connection, row)
         return row
 
     def rewind(self, run: str, num_events: int, step: int) -> Row:
         """Keep the first ``num_events`` events only: what came after the checkpoint at ``step`` will be lived again."""
         with self._transaction() as connection:
-            row = _known(connection, run, self.path)
+            row = rows.known_row(connection, run, self.path)
             kept = min(num_events, row.num_events)
-            events = _events(connection, row, 0)[:kept] if row.evaluated else []
+            events = rows.events_of(connection, row, 0)[:kept] if row.evaluated else []
             connection.execute("delete from events where run = ? and seq >= ?", (row.number, kept))
             evaluated = [to_json(event) for event in events if event.kind == "evaluated"]
             row = dataclasses.replace(row, num_events=kept, step=step, evaluated=evaluated[-1] if evaluated else "")
-            _put(connection, row)
+            rows.put(connection, row)
         return row
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        version = _version(connection, self.path)
+        version = rows.version_of(connection, self.path)
         connection.execute("pragma journal_mode = wal")
         if version == 0:
             connection.executescript(f"begin immediate; {SCHEMA} pragma user_version = {VERSION}; commit;")
@@ -221,7 +178,7 @@ class Runs:
     def _transaction(self, *, lasting: bool = True) -> Iterator[sqlite3.Connection]:
         assert self._connection is not None, "the book is closed"
         connection = self._connection
-        with self._alone(), _stated(self.path):
+        with self._alone(), rows.stated(self.path):
             connection.execute(f"pragma synchronous = {'full' if lasting else 'normal'}")
             connection.execute("begin immediate")
             try:
@@ -235,7 +192,7 @@ class Runs:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         assert self._connection is not None, "the book is closed"
-        with self._mutex, _stated(self.path):
+        with self._mutex, rows.stated(self.path):
             yield self._connection
 
 
@@ -246,7 +203,7 @@ def read_all(workspace: Path) -> list[Row]:
         StoreError: the book is damaged, newer than this Vitral, or cannot be read.
     """
     with _reader(workspace) as connection:
-        return _rows(connection) if connection else []
+        return rows.all_rows(connection) if connection else []
 
 
 def read_events(workspace: Path, run: str, start: int = 0) -> list[Event]:
@@ -259,13 +216,13 @@ def read_events(workspace: Path, run: str, start: int = 0) -> list[Event]:
         if connection is None:
             raise StoreError(f"there are no runs in {workspace}: expected {FILE}, got no such file; train one first")
         connection.execute("begin")  # one snapshot for the run and its events
-        return _events(connection, _known(connection, run, workspace / FILE), start)
+        return rows.events_of(connection, rows.known_row(connection, run, workspace / FILE), start)
 
 
 @contextlib.contextmanager
 def _reader(workspace: Path) -> Iterator[sqlite3.Connection | None]:
     path = workspace / FILE
-    with _stated(path):
+    with rows.stated(path):
         if not path.exists():
             yield None
             return
@@ -281,7 +238,7 @@ def _open_to_read(path: Path) -> sqlite3.Connection:
     address = path.resolve().as_uri()
     connection = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=PATIENCE_SECONDS, isolation_level=None)
     try:
-        _version(connection, path)
+        rows.version_of(connection, path)
     except sqlite3.OperationalError as cause:
         connection.close()
         if cause.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or _has_wal(path):
@@ -298,101 +255,6 @@ def _has_wal(path: Path) -> bool:
     return wal.exists() and wal.stat().st_size > 0
 
 
-def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """Read the schema's version: 0 for a new file.
-
-    Raises:
-        StoreError: a newer Vitral wrote it, or another program did.
-    """
-    version = int(connection.execute("pragma user_version").fetchone()[0])
-    if version > VERSION:
-        raise StoreError(
-            f"{path} was written by a newer Vitral: expected schema {VERSION}, got {version}; upgrade Vitral or choose another --workspace"
-        )
-    if version < 0 or (version == 0 and connection.execute("select count(*) from sqlite_master").fetchone()[0]):
-        raise StoreError(f"{path} is not Vitral's: expected schema {VERSION}, got {version} with tables; choose another --workspace")
-    return version
-
-
-def _rows(connection: sqlite3.Connection) -> list[Row]:
-    return [_checked(values) for values in connection.execute(f"{SELECT} order by number")]
-
-
-def _row(connection: sqlite3.Connection, run: str) -> Row | None:
-    if values := connection.execute(f"{SELECT} where id = ?", (run,)).fetchone():
-        return _checked(values)
-    return next((row for row in _rows(connection) if row.id == run), None)  # a damaged index can hide a row
-
-
-def _known(connection: sqlite3.Connection, run: str, path: Path) -> Row:
-    row = _row(connection, run)
-    if row is None:
-        raise StoreError(f"there is no run {run} in {path}; `vitral runs` lists them")
-    return row
-
-
-def _put(connection: sqlite3.Connection, row: Row) -> None:
-    values = dataclasses.astuple(row)
-    places = ", ".join("?" * (len(values) + 1))
-    connection.execute(f"replace into runs ({', '.join(COLUMNS)}, crc) values ({places})", (*values, _crc(values)))  # noqa: S608 - as above
-
-
-def _checked(values: Sequence[Any]) -> Row:
-    *content, crc = values
-    row = Row(**dict(zip(COLUMNS, content, strict=True)))
-    if crc != _crc(tuple(content)) or row.state not in states.STATES:
-        raise _damaged(f"the row of run {row.id!r:.60} does not agree with its own checksum")
-    return row
-
-
-def _events(connection: sqlite3.Connection, row: Row, start: int) -> list[Event]:
-    query = "select run, seq, step, json, crc from events where run = ? and seq >= ? order by seq"
-    events: list[Event] = []
-    for *line, crc in connection.execute(query, (row.number, start)):
-        if crc != _crc(tuple(line)) or line[1] != start + len(events):
-            raise _damaged(f"event {start + len(events)} of run {row.id} does not agree with its own checksum")
-        events.append(from_json(cast("str", line[3])))
-    if len(events) != max(row.num_events - start, 0):
-        raise _damaged(f"run {row.id} has {row.num_events} events, {start + len(events)} were found")
-    return events
-
-
-def _crc(values: tuple[Any, ...]) -> int:
-    return zlib.crc32(repr(values).encode())
-
-
 def _suffix(number: int) -> str:
     """Write a run's number with three digits of 36: 10 is 00a; after 46,656 runs they begin anew."""
     return DIGITS[number // 1296 % 36] + DIGITS[number // 36 % 36] + DIGITS[number % 36]
-
-
-def _damaged(what: str) -> StoreError:
-    return StoreError(
-        f"{FILE} is damaged: {what}; restore it from a copy, or move it aside: the checkpoints are files of their own and runs are found "
-        "again by their folders"
-    )
-
-
-@contextlib.contextmanager
-def _stated(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say into one sentence with its cure."""
-    try:
-        yield
-    except sqlite3.Error as cause:
-        name = getattr(cause, "sqlite_errorname", "") or type(cause).__name__
-        where = f"{path.name} in {path.parent}"
-        if name.startswith("SQLITE_FULL"):
-            text = f"{where} could not be written: disk full; free some space; the checkpoints are intact"
-        elif name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            text = f"{where} could not be opened for this: no permission or a read-only place ({name}); choose another --workspace"
-        elif name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            text = f"{where} is in use by another program ({name}); close it or wait"
-        elif name.startswith("SQLITE_IOERR"):
-            text = f"{where} could not be read or written: the disk reported a failure or is full ({name}); check it; the checkpoints are intact"
-        else:
-            raise _damaged(f"SQLite reports {name}, {cause}") from cause
-        raise StoreError(text) from cause
-    except OSError as cause:
-        raise durable.explain(cause, f"{path.name} could not be used", path.parent) from cause
-    except (UnicodeDecodeError, MemoryError) as cause:  # what the sqlite3 module makes of garbage in names, and of impossible lengths
-        raise _damaged(f"SQLite met {type(cause).__name__}") from cause

@@ -12,7 +12,8 @@ from unittest.mock import patch
 
 from vitral.runtime.feed import Feed
 from vitral.store import durable, weights
-from vitral.store.runs import Row, Runs
+from vitral.store.rows import Row
+from vitral.store.runs import Runs
 from vitral.train.loop import Trainer
 
 
