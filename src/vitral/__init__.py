@@ -10,7 +10,12 @@ Example:
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# PyTorch's threads wait for one another by spinning: with one other busy program on the machine a training step then takes
+# up to nine times as long (LAB.md). Read when torch is loaded, so it stands here; a person's own setting wins.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
     from vitral.runtime.library import Trained, describe, fit, load, watch
