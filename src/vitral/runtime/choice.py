@@ -39,6 +39,26 @@ def choose(
         raise SpecError(f"the length was given twice, as {epochs} epochs and as {steps} steps; give epochs or steps")
     own = {"training.epochs": epochs, "training.steps": steps, "seed": seed}
     changes = [*sets, *(f"{key}={value}" for key, value in own.items() if value is not None)]
+    here = Path()
     if isinstance(experiment, Experiment):
-        return codec.parse(override(experiment.model_dump(mode="json"), changes)) if changes else experiment
-    return zoo.find(str(experiment), changes)
+        found = codec.parse(override(experiment.model_dump(mode="json"), changes)) if changes else experiment
+    else:
+        found = zoo.find(str(experiment), changes)
+        typed_now = any(change.partition("=")[0].strip() == "data.source" for change in changes)
+        here = here if typed_now or str(experiment) in zoo.names() else Path(experiment).parent
+    return _rooted(found, here)
+
+
+def _rooted(experiment: Experiment, folder: Path) -> Experiment:
+    """Make the path of a person's own data absolute, so that the run can be resumed and measured from any other place.
+
+    In a file a path counts from the file's folder, on the command line from the present one.
+    """
+    path = Path(experiment.data.source).expanduser()
+    if path.is_absolute() or not (folder / path).exists():
+        return experiment
+    from vitral.data.catalogue import known
+
+    if known(experiment.data.source):  # a folder that happens to be called cifar10
+        return experiment
+    return experiment.model_copy(update={"data": experiment.data.model_copy(update={"source": str((folder / path).resolve())})})
