@@ -1,5 +1,7 @@
 """Varied images against a loop over single pixels in float64."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -111,7 +113,7 @@ def test_mirroring_twice_gives_the_image_back() -> None:
     examples = pictures(30, 5, 8, 3)
     augment = Augmenter(Augmentation(flip="alternating"), examples, measure(examples.pixels), normalise="unit", seed=2)
     epochs = [augment(torch.arange(30), epoch) for epoch in range(4)]
-    for before, after in zip(epochs, epochs[1:], strict=False):
+    for before, after in itertools.pairwise(epochs):
         assert torch.equal(before, after.flip(3))
         assert not torch.equal(before, after)
     assert torch.equal(epochs[0], epochs[2])

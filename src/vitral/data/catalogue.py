@@ -105,8 +105,8 @@ def load(data: Data, *, shape: Shape | None = None, progress: Watcher | None = N
     elif name == digits.DIGITS.name:
         source, arrays = digits.DIGITS, digits.read()
     else:
-        path = Path(data.source).expanduser()
-        source, arrays = _own(path), _read(path, shape, progress)
+        path, source = _own(data.source)
+        arrays = _read(path, shape, progress)
     return assemble(arrays, source).first(data.train_size, data.test_size)
 
 
@@ -174,8 +174,7 @@ def check(name: str) -> list[Finding]:
         return digits.inspect()
     if found == edges.EDGES.name:
         return [Finding("computed, no file")]
-    path = Path(name).expanduser()
-    _own(path)
+    path, _ = _own(name)
     if _pictures(path):
         return folder.inspect(path)
     _read(path, None, None)
@@ -196,23 +195,17 @@ def _unknown(name: str) -> str:
     return f"no data set and no file is called {name[:80]!r}: expected one of {', '.join(names)}, or the path of {PATHS}{guess}"
 
 
-def _own(path: Path) -> Source:
-    """Describe a person's own data, or say that there is nothing of that name."""
+def _own(name: str) -> tuple[Path, Source]:
+    """Find and describe a person's own data, or say that there is nothing of that name."""
     try:
-        there = path.is_dir() or path.is_file()
+        path = Path(name).expanduser()
+        there = bool(name) and (path.is_dir() or path.is_file())
         size = path.stat().st_size if there and path.is_file() else 0
-    except (OSError, ValueError) as cause:
-        raise DataError(f"{str(path)[:200]!r}: cannot be looked at ({str(cause).lower()[:80]}); check the name") from None
+    except (OSError, ValueError, RuntimeError) as cause:
+        raise DataError(f"{name[:80]!r}: cannot be looked at ({str(cause).lower()[:80]}); check the name") from None
     if not there:
-        raise DataError(_unknown(str(path)))
-    return Source(
-        name=path.name or str(path),
-        title="own data",
-        licence="the owner's",
-        origin=str(path),
-        citation="",
-        num_bytes=size,
-    )
+        raise DataError(_unknown(name))
+    return path, Source(path.name or str(path), "own data", "the owner's", str(path), "", size)
 
 
 def _pictures(path: Path) -> bool:

@@ -54,7 +54,7 @@ def read(path: str | Path, shape: tuple[int, int, int]) -> Pixels:
 
 
 def decode(raw: bytes, shape: tuple[int, int, int]) -> Pixels:
-    """Decode a picture, turn it upright, cut the largest centred part of the wanted proportions, and resize it (box, then bilinear).
+    """Decode a picture, turn it upright, cut the largest centred part of the wanted proportions, and resize it (bilinear, antialiased).
 
     Args:
         raw: the file's bytes.
@@ -130,12 +130,13 @@ def _flat(image: Image.Image, mode: str) -> Image.Image:
 def _fit(image: Image.Image, height: int, width: int) -> Pixels:
     w, h = image.size
     scale = min(w / width, h / height)
-    cut_w, cut_h = width * scale, height * scale
-    box = ((w - cut_w) / 2, (h - cut_h) / 2, (w + cut_w) / 2, (h + cut_h) / 2)
-    if (w, h) != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
-    pixels = np.asarray(image)
-    return pixels.reshape(height, width, -1).copy()
+    cut_w, cut_h = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (w - cut_w) // 2, (h - cut_h) // 2
+    if (cut_w, cut_h) != (w, h):  # cut before resizing: the filter would look beyond a box
+        image = image.crop((left, top, left + cut_w, top + cut_h))
+    if (cut_w, cut_h) != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image).reshape(height, width, -1).copy()
 
 
 def _said(cause: BaseException) -> str:

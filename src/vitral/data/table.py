@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,6 +26,11 @@ MAX_DIGITS: Final = 9
 LABELS = ("label", "labels", "class", "target", "y")
 COMMA, NEWLINE, ZERO, NINE = b",\n09"
 Shape = tuple[int, int, int]
+
+HEAD_ERRORS = (
+    ValueError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError, KeyError, IndexError, AttributeError, tokenize.TokenError,
+)  # fmt: skip
+"""What NumPy's reader of heads raises on damaged ones, by experience."""
 
 
 def read_csv(path: Path, shape: Shape | None) -> Arrays:
@@ -153,9 +159,11 @@ def _classified(pixels: Pixels, labels: npt.NDArray[Any], what: str) -> Arrays:
 def _planes(values: npt.NDArray[np.uint8], shape: Shape | None, path: Path) -> Pixels:
     """Read rows of numbers as images, plane after plane: (N, C*H*W) to (N, H, W, C)."""
     count = values.shape[1]
+    grey, colour = isqrt(count), isqrt(count // 3)
+    if shape is None and count not in {grey * grey, 3 * colour * colour}:
+        raise DataError(f"{path}: expected square images, got {count} pixels an image; set network.input to the images' size")
     if shape is None:
-        side = isqrt(count)
-        shape = (1, side, side) if side * side == count else (3, isqrt(count // 3), isqrt(count // 3))
+        shape = (1, grey, grey) if grey * grey == count else (3, colour, colour)
     if prod(shape) != count:
         sides = "x".join(map(str, shape))
         raise DataError(f"{path}: expected {sides} = {prod(shape)} pixels an image, got {count}; set network.input to the images' size")
@@ -254,7 +262,7 @@ def _array(file: IO[bytes], size: int, what: str) -> npt.NDArray[Any]:
         if read is None:
             raise DataError(f"{what}: expected NumPy's format 1.0 or 2.0, got {version}; save it again")
         shape, fortran, dtype = read(stream)
-    except (ValueError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError, KeyError, IndexError, AttributeError) as cause:
+    except HEAD_ERRORS as cause:
         raise DataError(f"{what}: its head is damaged ({_said(cause)}); save it again") from None
     if dtype.hasobject or dtype.kind not in "iubf" or dtype.itemsize > 8:
         raise DataError(f"{what}: expected numbers, got {dtype}; save them as uint8 or int64 (pickled objects are never read)")
