@@ -1,5 +1,6 @@
 """What a person sees while a network learns: in a terminal, in a log, and as JSON."""
 
+import dataclasses
 import io
 import time
 
@@ -58,6 +59,16 @@ def test_the_picture_tells_where_the_run_stands() -> None:
         "checkpoint at step 20, 182 kB",
     ]:
         assert words in text
+
+
+def test_both_ways_of_measuring_are_shown() -> None:
+    shown = Display(terminal(), "Flips")
+    shown.watch(start())
+    shown.watch(evaluated(10))
+    shown.watch(dataclasses.replace(evaluated(10, accuracy=0.64), low=0.61, high=0.67, views="flip"))
+    text = "\n".join(lines_of(shown, 80))
+    shown.close()
+    assert "61.0 % ± 3.0, with flip averaging 64.0 % ± 3.0   after step 10" in text
 
 
 def test_a_regression_has_no_accuracy() -> None:
@@ -126,6 +137,18 @@ def test_a_log_has_one_line_for_each_thing_that_happens() -> None:
     assert lines[-1] == "finished at step 20 after 1 min 12 s"
     assert "test 61.0 % ± 3.0 at step 10, 1,000 examples" in lines
     assert len(lines) == 8, "two epochs of three lines each, a beginning and an end"
+
+
+def test_what_is_not_as_asked_for_is_said_first() -> None:
+    out, console = io.StringIO(), terminal()
+    event = dataclasses.replace(start(), notes=("digits runs instead of default: no network",))
+    Lines(out, "Log").watch(event)
+    assert out.getvalue().splitlines()[1] == "digits runs instead of default: no network"
+    shown = Display(console, "Picture")
+    shown.watch(event)
+    shown.close()
+    assert isinstance(console.file, io.StringIO)
+    assert "digits runs instead of default: no network" in console.file.getvalue()
 
 
 def test_a_log_says_where_a_long_epoch_stands(monkeypatch: pytest.MonkeyPatch) -> None:

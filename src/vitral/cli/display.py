@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from vitral.cli.plain import Silent
-from vitral.cli.standing import result
+from vitral.cli.standing import results
 from vitral.cli.words import bar, duration, number, percent, spark, thousands
 from vitral.events import BatchDone, Event, RunStarted
 
@@ -45,6 +45,9 @@ class Display(Silent):
         """Take an event in, and redraw when it is time."""
         self.standing.take(event)
         if isinstance(event, RunStarted):
+            for note in event.notes:
+                self.console.print(Text(note, style=QUIET))
+            self.console.print()
             self._live.start()
         if self._live.is_started and (time.monotonic() >= self._due or not isinstance(event, BatchDone)):
             self._draw()
@@ -80,7 +83,8 @@ class Display(Silent):
         machine = f"{start.device} · {start.precision} · {start.memory_format} · {start.num_threads} threads"
         loss, accuracy, pace = now.loss, now.accuracy, now.examples_per_second
         rate = now.recent[-1].learning_rate if now.recent else None
-        test = f"{result(now.evaluated)}   after step {thousands(now.evaluated.step)}" if now.evaluated else "not measured yet"
+        measured = now.averaged or now.evaluated
+        test = f"{results(now)}   after step {thousands(measured.step)}" if measured else "not measured yet"
         happened = [Text(f"  {words}", style=QUIET) for words in list(now.happened)[-2:]]
         return [
             Text.assemble((start.run, STRONG), f"   {self.title}"),

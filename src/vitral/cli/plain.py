@@ -57,6 +57,7 @@ class Lines(Silent):
         if isinstance(event, RunStarted):
             machine = f"{event.device}, {event.precision}, {event.memory_format}, {event.num_threads} threads"
             words = f"{event.run}: {self.title}; {machine}; {thousands(event.num_steps)} steps of {event.batch_size} images of {event.data}"
+            words = "\n".join([words, *event.notes])
         elif isinstance(event, RunEnded):
             words = f"{event.outcome} at step {thousands(event.step)} after {duration(event.seconds)}"
         elif isinstance(event, BatchDone) and time.monotonic() >= self._due:

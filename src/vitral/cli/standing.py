@@ -34,6 +34,7 @@ class Standing:
         self.curve = Curve()
         self.recent: deque[BatchDone] = deque(maxlen=WINDOW)
         self.evaluated: Evaluated | None = None
+        self.averaged: Evaluated | None = None  # over the image and its mirror image
         self.ended: RunEnded | None = None
         self.diverged: Diverged | None = None
         self.happened: deque[str] = deque(maxlen=3)
@@ -51,8 +52,10 @@ class Standing:
                     self._since = (time.monotonic(), event.step)
             case RunStarted():
                 self.start = event
-            case Evaluated(split="test"):
+            case Evaluated(split="test", views="one"):
                 self.evaluated = event
+            case Evaluated(split="test"):
+                self.averaged = event
             case Diverged():
                 self.diverged = event
             case RunEnded():
@@ -118,6 +121,13 @@ def tell(event: Event) -> str:
         case Diverged():
             words = f"diverged at {at}, layer {event.layer}: {event.what}"
     return words
+
+
+def results(standing: Standing) -> str:
+    """Write the latest figures on the test set: ``75.9 % ± 0.8, with flip averaging 78.1 % ± 0.8``, or nothing before there are any."""
+    told = [result(standing.evaluated)] if standing.evaluated else []
+    told += [f"with flip averaging {result(standing.averaged)}"] if standing.averaged else []
+    return ", ".join(told)
 
 
 def result(event: Evaluated) -> str:

@@ -110,12 +110,14 @@ def open_display(out: Console, title: str, *, json: bool) -> Display | Silent:
 
 
 def _say_goodbye(run: Run, ended: RunEnded, display: Display | Silent, out: Console, where: str) -> None:
-    from vitral.cli.standing import result
+    from vitral.cli.standing import results
     from vitral.cli.words import thousands
 
     standing = display.standing
     test = standing.evaluated
-    figure = f" Test accuracy {result(test)} on {thousands(test.num_examples)} images." if test and test.accuracy is not None else ""
+    figure = ""
+    if test and test.accuracy is not None:
+        figure = f" Test accuracy {results(standing)}, on {thousands(test.num_examples)} images."
     out.print()
     if ended.outcome == "finished":
         out.print(f"[bold]Finished.[/bold]{figure}")

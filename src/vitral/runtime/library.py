@@ -149,8 +149,8 @@ class Trained:
 
     @property
     def accuracy(self) -> float | None:
-        """The share of test images named rightly when it was last measured, between 0 and 1; None before, and for a regression."""
-        measured = [event for event in self.history if isinstance(event, Evaluated)]
+        """The share of test images named rightly at the last measurement with one look at each; None before, and for a regression."""
+        measured = [event for event in self.history if isinstance(event, Evaluated) and event.views == "one"]
         return measured[-1].accuracy if measured else None
 
     def evaluate(self, views: Views = "one") -> Evaluated:
