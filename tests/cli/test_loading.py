@@ -33,6 +33,5 @@ def test_in_a_terminal_the_line_comes_and_goes() -> None:
     with Loading(Console(file=out, force_terminal=True, width=80)) as loading:
         loading.watch(Progress("archive.zip", 1_000_000, 2_000_000, 1.0))
         loading.watch(Progress("archive.zip", 2_000_000, 2_000_000, 2.0))
-    assert "loading PyTorch and the data" in out.getvalue()
     assert "archive.zip" in out.getvalue()
     assert out.getvalue().count("\x1b[?25l") == out.getvalue().count("\x1b[?25h")
