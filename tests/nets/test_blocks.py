@@ -50,6 +50,8 @@ def test_a_look_at_each_layer_sees_it_in_the_order_of_the_names():
     sizes = {}
     for name, layer in net.layers():
         layer.register_forward_hook(lambda _, __, y, name=name: sizes.update({name: tuple(y.shape[1:])}))
+    net(torch.randn(1, 2, 4, 4))
+    assert sizes == {"pool1": (2, 2, 2), "relu1": (2, 2, 2)}  # the swift order: a ReLU on a quarter of the numbers
     net.run_in_order()
     net(torch.randn(1, 2, 4, 4))
     assert sizes == {report.name: report.output for report in spec.reports}

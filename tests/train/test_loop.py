@@ -151,6 +151,19 @@ def test_a_change_acts_on_the_next_step_and_is_told_before_it(experiment, datase
         trainer.change("seed", 3)
 
 
+def test_a_change_that_was_not_told_yet_survives_a_pause(experiment, dataset):
+    trainer = Trainer(experiment(epochs=1), dataset)
+    stream = trainer.events()
+    next(stream), next(stream)
+    told = [trainer.change("decay", 0.5), trainer.change("optimiser", "adagrad")]
+    again = Trainer(experiment(epochs=1), dataset)
+    again.load(carried(trainer.state()))
+    resumed = again.events()
+    assert next(resumed).kind == "run_started"
+    assert [next(resumed) for _ in told] == told
+    assert [timeless(event) for event in list(resumed)[:-1]] == [timeless(event) for event in list(stream)[2:-1]]
+
+
 def test_every_example_is_met_once_an_epoch_under_any_batch_size(experiment, dataset, monkeypatch):
     trainer = Trainer(experiment(epochs=2), dataset)
     met, augment = [], trainer._augment
