@@ -1,6 +1,7 @@
 """The IDX format by hand, and the real files."""
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from vitral.data import idx, places
 from vitral.data.idx import parse
+from vitral.data.source import File
 from vitral.errors import DataError
 
 
@@ -79,3 +81,14 @@ def test_a_damaged_file_is_named(vitral_data: Path, tmp_path: Path, damage: str)
     with pytest.raises(DataError, match="t10k-images-idx3-ubyte.gz: .*; replace it, or unset VITRAL_DATA"):
         idx.read(idx.MNIST, place)
     assert [finding.ok for finding in places.inspect(place, idx.MNIST)] == [True, True, False, True]
+
+
+def test_a_gzip_bomb_is_unpacked_no_further_than_it_should(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "a.gz", "wb") as file:
+        for _ in range(64):
+            file.write(bytes(2**20))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="expected 100 bytes, got more; cure"):
+        places.content(tmp_path / "a.gz", File("a", 100, "0" * 64), "cure")
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()

@@ -17,10 +17,10 @@ from vitral.data.places import Finding, Place
 from vitral.data.progress import Progress, Watcher
 from vitral.data.source import DataUnavailable, Source
 from vitral.errors import DataError
-from vitral.spec.experiment import Data
 
 if TYPE_CHECKING:
     from vitral.data.dataset import Dataset
+    from vitral.spec.experiment import Data
 
 __all__ = ["DataUnavailable", "Finding", "Listed", "Progress", "check", "get", "known", "listing", "load"]
 

@@ -72,7 +72,8 @@ def read(source: Source, place: places.Place) -> Arrays:
         raw = places.content(place.folder / file.name, file, place.cure(source.name))
         records = np.frombuffer(raw, np.uint8).reshape(RECORDS, RECORD)
         targets[rows] = records[:, 0]
-        pixels[rows] = records[:, 1:].reshape(RECORDS, 3, PLANE).transpose(0, 2, 1)
+        for channel in range(3):  # twice as fast as one transposing copy
+            pixels[rows, :, channel] = records[:, 1 + channel * PLANE : 1 + (channel + 1) * PLANE]
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(fill, range(6)))
