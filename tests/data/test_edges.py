@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from vitral.data import edges
+from vitral.errors import DataError
 
 
 @pytest.mark.parametrize(("height", "width"), [(28, 28), (12, 12), (9, 17), (3, 3), (1, 1)])
@@ -42,3 +43,14 @@ def test_a_picture_depends_on_its_number_alone() -> None:
     few, many = edges.read(12, 12, 10, 5), edges.read(12, 12, 50, 20)
     assert np.array_equal(few.train[0], many.train[0][:10])
     assert np.array_equal(few.test[1], many.test[1][:5])
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = edges.read(12, 9, 40, 5)
+    monkeypatch.setattr(edges, "BLOCK", 12 * 9 * 7)
+    assert np.array_equal(edges.read(12, 9, 40, 5).train[0], whole.train[0])
+
+
+def test_huge_pictures_are_refused() -> None:
+    with pytest.raises(DataError, match="expected sides of at most 256, got 4096x12"):
+        edges.read(4096, 12)

