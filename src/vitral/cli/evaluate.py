@@ -51,17 +51,14 @@ def show(run: str, measured: Evaluated, classes: Sequence[str], out: Console) ->
     from vitral.cli.standing import result
     from vitral.cli.words import number, percent, thousands
 
-    views = "each the mean of the image and its mirror image" if measured.views == "flip" else "one look at each"
-    out.print(
-        f"[bold]{escape(run)}[/bold] after step {thousands(measured.step)}, on {thousands(measured.num_examples)} test images, {views}"
-    )
+    views = "the mean over image and mirror image" if measured.views == "flip" else "one look at each"
+    out.print(f"[bold]{escape(run)}[/bold] at step {thousands(measured.step)}")
+    out.print(f"[bright_black]{thousands(measured.num_examples)} test images, {views}[/bright_black]\n")
     if measured.accuracy is None or measured.confusion is None or measured.low is None or measured.high is None:
         out.print(f"  loss {number(measured.loss)}")
         return
-    right = (
-        f"{thousands(measured.num_correct or 0)} right, between {percent(measured.low)} and {percent(measured.high)} with 95 % confidence"
-    )
-    out.print(f"  accuracy [bold]{result(measured)}[/bold]   ({right})")
+    right = f"{thousands(measured.num_correct or 0)} right; 95 % confidence: {percent(measured.low)} to {percent(measured.high)}"
+    out.print(f"  accuracy [bold]{result(measured)}[/bold]   {right}")
     out.print(f"  loss     {number(measured.loss)}\n")
     if len(classes) <= MOST_CLASSES and out.width >= 12 + 5 * len(classes):
         out.print("[bright_black]Down: what it is. Across: what the network says.[/bright_black]")
