@@ -9,6 +9,7 @@ import pytest
 from vitral.errors import SpecError
 from vitral.nets import zoo
 from vitral.runtime.choice import choose
+from vitral.spec.experiment import Experiment
 
 TEXT = """
 name = "pets"
@@ -35,8 +36,8 @@ def test_a_name_a_file_and_a_value_are_the_same_choice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("experiment", ["digits", zoo.load("digits")])
-def test_own_changes_are_applied(experiment: object) -> None:
-    chosen = choose(experiment, ["training.batch_size=32"], steps=7, seed=3)  # type: ignore[arg-type]
+def test_own_changes_are_applied(experiment: str | Experiment) -> None:
+    chosen = choose(experiment, ["training.batch_size=32"], steps=7, seed=3)
     assert (chosen.training.batch_size, chosen.training.steps, chosen.training.epochs, chosen.seed) == (32, 7, None, 3)
 
 
