@@ -38,6 +38,11 @@ def test_other_images_are_refused_with_the_line_to_change():
         material.check(changed(input=[3, 10, 10]), tiny.dataset())
 
 
+def test_gathering_checks():
+    with tiny.procedural(), pytest.raises(ShapeError, match="does not fit procedural"):
+        material.gather(changed(input=[3, 10, 10]))
+
+
 def test_another_number_of_classes_is_refused_naming_the_layer():
     with pytest.raises(ShapeError, match='layer 6 "dense1" gives 5 scores, but procedural has 4 classes; change the last layer to give 4'):
         material.check(with_units(5), tiny.dataset())

@@ -111,6 +111,8 @@ def test_a_second_ctrl_c_leaves_at_once_with_the_last_checkpoint(tmp_path, expec
     run.trainer._learn = interrupted
     with pytest.raises(KeyboardInterrupt), run:
         list(run.events())
+    assert run.ended.step == 4, "the step was left in its midst"
+    assert weights.step_of(weights.generations(run.folder / "checkpoints")[0]) == 4
     assert workspace.find(tmp_path, run.id).state == "interrupted"
     tiny.live(tiny.begin(tmp_path, run.id))
     same(tmp_path, run.id, expected)
@@ -201,10 +203,53 @@ def test_a_diverged_run_keeps_its_last_finite_checkpoint_and_cannot_go_on(tmp_pa
     assert locks.is_free(run.folder)
 
 
+def test_left_at_the_moment_of_diverging_it_is_diverged(tmp_path):
+    with tiny.begin(tmp_path, epochs=EPOCHS) as run:
+        for event in run.events():
+            if event.step == 6 and isinstance(event, BatchDone):
+                with torch.no_grad():
+                    next(run.trainer.net.parameters()).fill_(float("nan"))
+            if isinstance(event, Diverged):
+                break
+    assert workspace.find(tmp_path, run.id).state == "diverged"
+
+
+def test_closed_within_a_step_half_of_it_is_not_saved(tmp_path, expected):
+    run = tiny.begin(tmp_path, epochs=EPOCHS, pace=0.0)
+    learn = run.trainer._learn
+
+    def closing():
+        if run.trainer.step == 4:
+            with torch.no_grad():
+                next(run.trainer.net.parameters()).add_(1.0)  # half of a step
+            run.close()
+        return learn()
+
+    run.trainer._learn = closing
+    assert [event.step for event in run.events()][-1] == 4
+    tiny.live(tiny.begin(tmp_path, run.id))
+    same(tmp_path, run.id, expected)
+
+
+def test_a_checkpoint_of_another_version_is_refused(tmp_path):
+    with tiny.begin(tmp_path, epochs=EPOCHS) as run:
+        list(itertools.islice(run.events(), 5))
+    loaded = weights.load_newest(run.folder / "checkpoints")
+    weights.save(run.folder / "checkpoints", loaded.tensors, loaded.values | {"format": 2}, loaded.step)
+    with pytest.raises(
+        StoreError, match=r"is of another version of Vitral: expected format 1, got 2; go on with the version that wrote it"
+    ):
+        tiny.begin(tmp_path, run.id)
+    assert locks.is_free(run.folder)
+
+
 def test_a_finished_run_cannot_go_on(tmp_path):
     run = tiny.live(tiny.begin(tmp_path, epochs=1))
+    before = workspace.events(tmp_path, run), workspace.listing(tmp_path)
     with pytest.raises(StoreError, match=f"run {run} cannot go on: it has taken all its steps"):
         tiny.begin(tmp_path, run)
+    assert (workspace.events(tmp_path, run), workspace.listing(tmp_path)) == before, "the refusal has cost nothing"
+    assert locks.is_free(workspace.folder_of(tmp_path, run))
 
 
 def test_a_run_without_a_checkpoint_begins_again(tmp_path, expected):

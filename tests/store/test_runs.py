@@ -9,10 +9,11 @@ import threading
 import time
 
 import pytest
+from filelock import FileLock
 
 from vitral.errors import StoreError
 from vitral.events import BatchDone, Evaluated, RunEnded
-from vitral.store import runs
+from vitral.store import rows, runs
 from vitral.store.runs import Runs, read_all, read_events
 
 
@@ -155,6 +156,25 @@ def test_a_changed_row_is_never_shown_as_true(tmp_path, harm):
     connection.close()
     with pytest.raises(StoreError, match=r"vitral.sqlite3 is damaged: .*; restore it from a copy, or move it aside"):
         read_events(tmp_path, run)
+
+
+def test_as_many_events_as_promised_but_not_the_same_ones(tmp_path):
+    with Runs(tmp_path) as book:
+        row = book.create("tiny", "{}", 1)
+        row = book.append(row.id, [batch(1), batch(2), batch(3)])
+        with book._transaction() as connection:
+            connection.execute("delete from events where seq = 1")
+            rows.put(connection, dataclasses.replace(row, num_events=2))
+        with pytest.raises(StoreError, match="event 1 of run .* does not agree"):
+            read_events(tmp_path, row.id)
+
+
+def test_writers_of_other_processes_are_waited_for_and_then_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "PATIENCE_SECONDS", 0.2)
+    sentence = r"in use: expected to write within 0\.2 s, got no turn; wait for the other"
+    with Runs(tmp_path) as book, FileLock(tmp_path / "vitral.sqlite3.lock"), pytest.raises(StoreError, match=sentence):
+        book.create("tiny", "{}", 1)
+    assert read_all(tmp_path) == []
 
 
 def test_threads_and_processes_write_in_turn(tmp_path):

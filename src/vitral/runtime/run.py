@@ -219,6 +219,8 @@ class Run:
         while True:
             self._whole = False
             event = next(source)
+            if self.ended is not None:
+                return  # somebody closed the run within this step
             self._whole = True
             if isinstance(event, RunStarted):
                 event = dataclasses.replace(event, run=self.id, exact=self.exact and event.exact, notes=self._all_notes(event.notes))

@@ -157,7 +157,7 @@ def stated(path: Path) -> Iterator[None]:
         elif name.startswith("SQLITE_IOERR"):
             text = f"{where} could not be read or written: the disk reported a failure or is full ({name}); check it; the checkpoints are intact"
         else:
-            raise damaged(f"SQLite reports {name}, {cause}") from cause
+            raise damaged(f"SQLite reports {name}, {' '.join(str(cause).split()):.80}") from cause
         raise StoreError(text) from cause
     except OSError as cause:
         raise durable.explain(cause, f"{path.name} could not be used", path.parent) from cause
