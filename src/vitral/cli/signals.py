@@ -31,6 +31,8 @@ class Signals:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.number:
+            return  # the program is on its way out: until it is there a second signal still means at once
         for number, before in self._before.items():
             signal.signal(number, before)
 
