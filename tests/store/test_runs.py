@@ -62,6 +62,23 @@ def test_no_book_is_no_runs(tmp_path):
         read_events(tmp_path, "a")
 
 
+@pytest.mark.parametrize("wal", [False, True])
+def test_a_book_whose_maker_was_killed_is_an_empty_one(tmp_path, wal):
+    (tmp_path / runs.FILE).touch()
+    if wal:
+        connection = sqlite3.connect(tmp_path / runs.FILE)
+        connection.execute("pragma journal_mode = wal")
+        connection.close()
+        assert (tmp_path / runs.FILE).stat().st_size > 0
+    assert read_all(tmp_path) == []
+    with pytest.raises(StoreError, match="there are no runs"):
+        read_events(tmp_path, "a")
+    with Runs(tmp_path) as book:
+        assert [row.id for row in read_all(tmp_path)] == []
+        run = book.create("tiny", "{}", 1).id
+    assert [row.id for row in read_all(tmp_path)] == [run]
+
+
 def test_rewinding_forgets_the_later_events_and_what_they_said(tmp_path):
     with Runs(tmp_path) as book:
         run = book.create("tiny", "{}", 9).id

@@ -228,7 +228,8 @@ def _reader(workspace: Path) -> Iterator[sqlite3.Connection | None]:
             return
         connection = _open_to_read(path)
         try:
-            yield connection
+            # Version 0: the process that made the file was killed before it made the tables; the next writer makes them.
+            yield connection if rows.version_of(connection, path) else None
         finally:
             connection.close()
 
