@@ -29,6 +29,7 @@ from vitral.train import divergence, precision, schedule
 from vitral.train.average import Average
 from vitral.train.control import Controls
 from vitral.train.evaluate import Views, evaluate
+from vitral.train.memory import keep_freed
 from vitral.train.optimise import Optimiser
 from vitral.train.progress import Progress
 from vitral.train.state import AVERAGE, DROPOUT, NET, State, keep, put_back
@@ -67,6 +68,8 @@ class Trainer:
         self._diverged = False
 
         place, dtype, layout = self.precision.device, self.precision.dtype, self.precision.memory_format
+        if place.type == "cpu":
+            keep_freed()
         normalise, seed = experiment.data.normalise, experiment.seed
         self._augment = Augmenter(
             experiment.augmentation,
