@@ -5,7 +5,7 @@ Example:
     >>> vitral.describe("default").rows[1].parameters
     '16x5x5x3+16 = 1216'
 
-``fit``, ``watch``, ``load`` and ``describe`` are imported when they are first used, so ``import vitral`` costs nothing.
+``fit``, ``stream``, ``load`` and ``describe`` are imported when they are first used, so ``import vitral`` costs nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
-    from vitral.runtime.library import Trained, describe, fit, load, watch
+    from vitral.runtime.library import Trained, describe, fit, load, stream
 
-__all__ = ["Trained", "describe", "fit", "load", "watch"]
+__all__ = ["Trained", "describe", "fit", "load", "stream"]
 
 
 def __getattr__(name: str) -> Any:

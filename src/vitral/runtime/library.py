@@ -49,14 +49,14 @@ def fit(
     Example:
         ``vitral.fit("digits", epochs=2).accuracy`` is about 0.95.
     """
-    stream = watch(experiment, epochs=epochs, steps=steps, seed=seed, sets=sets, device=device, workspace=workspace)
-    run = next(event.run for event in stream if isinstance(event, RunStarted))
-    for _ in stream:
+    told = stream(experiment, epochs=epochs, steps=steps, seed=seed, sets=sets, device=device, workspace=workspace)
+    run = next(event.run for event in told if isinstance(event, RunStarted))
+    for _ in told:
         pass
     return load(run, device=device, workspace=workspace)
 
 
-def watch(
+def stream(
     experiment: str | Path | Experiment = "default",
     *,
     epochs: int | None = None,
@@ -72,20 +72,20 @@ def watch(
     errors are those of ``fit``; the experiment is checked now, the data are loaded at the first event.
 
     Example:
-        ``[event.loss for event in vitral.watch("digits", steps=3) if event.kind == "batch_done"]`` are three losses near 2.3 nats.
+        ``[event.loss for event in vitral.stream("digits", steps=3) if event.kind == "batch_done"]`` are three losses near 2.3 nats.
     """
     chosen = choose(experiment, sets, epochs=epochs, steps=steps, seed=seed)
 
     def adapt(substitute: Experiment) -> Experiment:
         return choose(substitute, epochs=epochs, steps=steps, seed=seed)
 
-    def stream() -> Iterator[Event]:
+    def live() -> Iterator[Event]:
         from vitral.runtime.run import start
 
         with start(chosen, workspace=workspace or settings.workspace(), device=device, adapt=adapt) as run:
             yield from run.events()
 
-    return stream()
+    return live()
 
 
 def load(run: str = "last", *, device: str = "auto", workspace: Path | None = None) -> Trained:

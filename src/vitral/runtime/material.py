@@ -42,14 +42,14 @@ def gather(experiment: Experiment, *, progress: Watcher | None = None, adapt: Ad
     """
     notes: tuple[str, ...] = ()
     try:
-        dataset = catalogue.load(experiment.data, progress=progress)
+        dataset = catalogue.load(experiment.data, shape=experiment.network.input, progress=progress)
     except DataUnavailable as cause:
         if experiment.data.otherwise is None:
             raise
         substitute = zoo.load(experiment.data.otherwise)
         notes = (f"{substitute.name} runs instead of {experiment.name}: {cause}",)
         experiment = adapt(substitute) if adapt else substitute
-        dataset = catalogue.load(experiment.data, progress=progress)
+        dataset = catalogue.load(experiment.data, shape=experiment.network.input, progress=progress)
     check(experiment, dataset)
     return Material(experiment, dataset, notes)
 

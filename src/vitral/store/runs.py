@@ -23,7 +23,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from vitral.errors import StoreError
-from vitral.events import Event, to_json
+from vitral.events import Evaluated, Event, to_json
 from vitral.store import durable, rows, states
 from vitral.store.rows import FILE, SCHEMA, VERSION, Row
 from vitral.store.states import State
@@ -124,7 +124,7 @@ class Runs:
     def append(self, run: str, events: Sequence[Event], *, lasting: bool = False) -> Row:
         """Add events behind those that are there, all of them or none; ``lasting`` waits for the disk."""
         texts = [to_json(event) for event in events]
-        evaluated = [text for text, event in zip(texts, events, strict=True) if event.kind == "evaluated"]
+        evaluated = [text for text, event in zip(texts, events, strict=True) if _is_headline(event)]
         with self._transaction(lasting=lasting) as connection:
             row = rows.known_row(connection, run, self.path)
             lines = [(row.number, row.num_events + i, event.step, texts[i]) for i, event in enumerate(events)]
@@ -145,7 +145,7 @@ class Runs:
             kept = min(num_events, row.num_events)
             events = rows.events_of(connection, row, 0)[:kept] if row.evaluated else []
             connection.execute("delete from events where run = ? and seq >= ?", (row.number, kept))
-            evaluated = [to_json(event) for event in events if event.kind == "evaluated"]
+            evaluated = [to_json(event) for event in events if _is_headline(event)]
             row = dataclasses.replace(row, num_events=kept, step=step, evaluated=evaluated[-1] if evaluated else "")
             rows.put(connection, row)
         return row
@@ -254,6 +254,11 @@ def _open_to_read(path: Path) -> sqlite3.Connection:
 def _has_wal(path: Path) -> bool:
     wal = path.with_name(f"{path.name}-wal")
     return wal.exists() and wal.stat().st_size > 0
+
+
+def _is_headline(event: Event) -> bool:
+    """Say whether a list of runs shows this measure: each image looked at once, as ``Trained.accuracy`` is."""
+    return isinstance(event, Evaluated) and event.views == "one"
 
 
 def _suffix(number: int) -> str:
