@@ -102,3 +102,8 @@ def test_without_a_substitute_the_reason_is_handed_on(tmp_path):
             pass
         with patch.object(tiny, "dataset", lambda: (_ for _ in ()).throw(DataUnavailable("no network"))):
             resume(run.id, workspace=tmp_path, device="cpu")
+
+
+def test_edges_are_drawn_in_the_size_that_the_network_reads():
+    small = zoo.load("edges", ["network.input=[1, 9, 14]"])
+    assert material.gather(small).dataset.shape == (1, 9, 14)

@@ -220,3 +220,12 @@ def test_a_lost_run_is_adopted_under_its_own_id(tmp_path):
         other = book.adopt(dataclasses.replace(row, id="old-20200101-000000-001", state="interrupted", num_events=3))
         assert (other.number, other.num_events) == (2, 0)
         assert [found.id for found in read_all(tmp_path)] == [row.id, other.id]
+
+
+def test_the_figure_of_a_run_is_that_of_one_look(tmp_path):
+    with Runs(tmp_path) as book:
+        run = book.create("tiny", "{}", 9).id
+        row = book.append(run, [measured(1, 0.25), dataclasses.replace(measured(1, 0.75), views="flip")])
+        assert '"accuracy":0.25' in row.evaluated
+        book.append(run, [batch(2)])
+        assert '"accuracy":0.25' in book.rewind(run, 2, 1).evaluated
