@@ -15,13 +15,14 @@ HUGE = 1e100
 """No number given may be larger: so that products and their sums stay finite."""
 
 
-def numbers(name: str, given: Any, axes: str) -> Array:
+def numbers(name: str, given: Any, axes: str, *, spare: int = 0) -> Array:
     """Copy what was given into a read-only float64 array with the named axes, all numbers finite.
 
     Args:
         name: what the numbers are, for the message.
         given: nested lists or an array.
         axes: the axes expected, as ``"C H W"``; ``""`` for any number of axes.
+        spare: so many leading axes may be left out together, as C of a grey image.
 
     Raises:
         DataError: not numbers, rows of different lengths, NaN or infinity.
@@ -37,6 +38,8 @@ def numbers(name: str, given: Any, axes: str) -> Array:
         raise DataError(f"{name} must be numbers, got {short(given)}; give lists of numbers, as [[1, 3], [6, 6]]")
     values = np.array(raw, dtype=np.float64)  # a copy: what is explained later must not change under it
     wanted = axes.split()
+    if spare and values.ndim == len(wanted) - spare:
+        values = values.reshape((1,) * spare + values.shape)
     if wanted and values.ndim != len(wanted):
         raise ShapeError(f"{name} must have {plural(len(wanted), 'axis', 'axes')} ({', '.join(wanted)}), got {values.ndim} ({shown(values.shape)})")
     if values.size == 0:

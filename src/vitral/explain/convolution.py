@@ -161,8 +161,8 @@ class Convolution(Trace):
         return cells if self.fill == "reflect" else np.where(padded, 0.0 if self.fill == "zero" else float(self.fill), cells)
 
     @cached_property
-    def output(self) -> Array:
-        """Give (K, OH, OW): the window's own formula for a whole row of windows at once, bit for bit the same numbers."""
+    def before(self) -> Array:
+        """Give sums and biases before the activation, (K, OH, OW): a window's own formula for a whole row of windows at once."""
         out = np.empty(self.shape)
         for i in range(len(self.rows)):
             padded = self.rows.padded[i, None, :, None] | self.columns.padded[:, None, :]
@@ -172,7 +172,13 @@ class Convolution(Trace):
                 if channels.start not in row:  # (OW, C/G, KH, KW), gathered once for all kernels of a group
                     cells = self._cells(channels, self.rows.index[i, None, :, None], self.columns.index[:, None, :], padded)
                     row = {channels.start: cells.transpose(1, 0, 2, 3)}
-                out[k, i] = self.rule.f(add_up(row[channels.start] * self.kernels[k], 3) + self.bias[k])
+                out[k, i] = add_up(row[channels.start] * self.kernels[k], 3) + self.bias[k]
+        return out
+
+    @cached_property
+    def output(self) -> Array:
+        """Give (K, OH, OW), bit for bit the numbers of the single windows."""
+        out = self.rule.f(self.before).copy()
         out.setflags(write=False)
         return out
 
@@ -205,6 +211,8 @@ class Convolution(Trace):
     def _slopes(self, places: Indices) -> Array:
         if self.activation == "identity":
             return np.ones(len(places))
+        if "before" in vars(self):  # the whole map is at hand, so nobody makes its windows again
+            return self.rule.slope(self.before[tuple(places.T)])
         return self.rule.slope(np.array([self._window(*place).before for place in places.tolist()], dtype=np.float64))
 
 
@@ -253,9 +261,9 @@ def convolve(
 
     Source: Dumoulin & Visin 2016, arXiv:1603.07285
     """
-    image = numbers("image", image if np.ndim(image) != 2 else [image], "C H W")
-    kernels = numbers("kernels", kernels if np.ndim(kernels) != 2 else [[kernels]], "K C KH KW")
-    bias = np.zeros(len(kernels)) if bias is None else numbers("bias", bias if np.ndim(bias) else [bias], "K")
+    image = numbers("image", image, "C H W", spare=1)
+    kernels = numbers("kernels", kernels, "K C KH KW", spare=2)
+    bias = np.zeros(len(kernels)) if bias is None else numbers("bias", bias, "K", spare=1)
     same_shape("bias", bias.shape, (len(kernels),), "the kernels ask for")
     step, spread = pair("stride", stride, 1), pair("dilation", dilation, 1)
     _group(image.shape[0], kernels.shape, whole("groups", groups, 1))

@@ -135,7 +135,7 @@ def join(x: Any, weights: Any, bias: Any = None, *, activation: str | None = Non
         raise ShapeError(
             f"the weights ({shown(weights.shape)}) read {weights.shape[1]} numbers but x has {x.size}; give weights of {x.size} columns"
         )
-    bias = np.zeros(len(weights)) if bias is None else numbers("bias", bias if np.ndim(bias) else [bias], "U")
+    bias = np.zeros(len(weights)) if bias is None else numbers("bias", bias, "U", spare=1)
     same_shape("bias", bias.shape, (len(weights),), "the weights ask for")
     activations.rule(activation, slope)
     return Dense(x, weights, bias, activation or "identity", float(slope))

@@ -145,7 +145,7 @@ class GlobalPooling(Trace):
     image: Array
     mode: str
 
-    @property
+    @cached_property
     def windows(self) -> Pooling:
         """Give the same as pooling with one window as large as the image."""
         return pool(self.image, self.image.shape[1:], mode=self.mode)
@@ -197,7 +197,7 @@ def pool(image: Any, size: Any = 2, *, stride: Any = None, padding: Any = 0, mod
 
     Source: LeCun et al. 1998, doi:10.1109/5.726791
     """
-    image = numbers("image", image if np.ndim(image) != 2 else [image], "C H W")
+    image = numbers("image", image, "C H W", spare=1)
     window = pair("size", size, 1)
     step = window if stride is None else pair("stride", stride, 1)
     ring = pair("padding", padding, 0)
@@ -215,5 +215,5 @@ def pool_globally(image: Any, *, mode: str = "average") -> GlobalPooling:
 
     Example: ``pool_globally([[[1.0, 3.0], [6.0, 6.0]]]).output`` is ``[4.0]``.
     """
-    image = numbers("image", image if np.ndim(image) != 2 else [image], "C H W")
+    image = numbers("image", image, "C H W", spare=1)
     return GlobalPooling(image, one_of("mode", mode, MODES))
