@@ -48,13 +48,13 @@ def _silu_slope(x: Array) -> Array:
 
 RULES: Mapping[str, Rule] = {
     "identity": Rule(lambda x: x, np.ones_like, "x", "1"),
-    "relu": Rule(lambda x: np.maximum(x, 0.0), lambda x: np.where(x > 0, 1.0, 0.0), "max(x, 0)", "1 if x > 0 else 0"),
+    "relu": Rule(lambda x: np.maximum(x, 0.0), lambda x: np.where(x > 0, 1.0, 0.0), "max(x, 0)", "[x > 0]"),
     "sigmoid": Rule(sigmoid, lambda x: sigmoid(x) * sigmoid(-x), "1 / (1 + exp(-x))", "s * (1 - s)"),
     "tanh": Rule(np.tanh, lambda x: 1 / np.cosh(np.clip(x, -350, 350)) ** 2, "tanh(x)", "1 - tanh(x)^2"),
     "gelu": Rule(lambda x: x * _normal(x), _gelu_slope, "x * Phi(x)", "Phi(x) + x * phi(x)"),
     "silu": Rule(lambda x: x * sigmoid(x), _silu_slope, "x * s(x)", "s * (1 + x * (1 - s))"),
     "elu": Rule(
-        lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), lambda x: np.exp(np.minimum(x, 0)), "x if x > 0 else exp(x) - 1", "1 or exp(x)"
+        lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), lambda x: np.exp(np.minimum(x, 0)), "max(x, 0) + min(exp(x) - 1, 0)", "min(1, exp(x))"
     ),
     "softplus": Rule(lambda x: np.logaddexp(0, x), sigmoid, "log(1 + exp(x))", "1 / (1 + exp(-x))"),
 }
@@ -70,8 +70,8 @@ def rule(name: Any, slope: Any = 0.01) -> Rule:
     return Rule(
         lambda x: np.where(x > 0, x, factor * x),
         lambda x: np.where(x > 0, 1.0, factor),
-        f"x if x > 0 else {factor:g} * x",
-        f"1 if x > 0 else {factor:g}",
+        f"max(x, 0) + {factor:g} * min(x, 0)",
+        f"[x > 0] + {factor:g} * [x <= 0]",
     )
 
 

@@ -77,7 +77,7 @@ class Window(Moment):
         products, total = Operand("p", self.products, marks, "padding"), Operand("s", self.sum)
         steps = [
             Step("products", "p = x * w", "×", (Operand("x", self.cells, marks, "padding"), Operand("w", self.kernel)), products),
-            Step("sum", "s = sum of p", "+", (products,), total),
+            Step("sum", "s = Σ p", "Σ", (products,), total),
             Step("bias", "z = s + b", "+", (total, Operand("b", self.bias)), Operand("z", self.before)),
         ]
         if self.activation != "identity":

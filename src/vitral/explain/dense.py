@@ -54,7 +54,7 @@ class Unit(Moment):
         products, total, before = Operand("p", self.products), Operand("s", self.sum), Operand("z", self.before)
         steps = [
             Step("products", "p = x * w", "×", (Operand("x", self.x), Operand("w", self.weights)), products),
-            Step("sum", "s = sum of p", "+", (products,), total),
+            Step("sum", "s = Σ p", "Σ", (products,), total),
             Step("bias", "z = s + b", "+", (total, Operand("b", self.bias)), before),
         ]
         if self.activation != "identity":

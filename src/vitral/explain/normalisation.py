@@ -42,8 +42,8 @@ class Normalised(Moment):
         """Give mean, variance, the normalised number and its scale and shift."""
         values, mean, variance = Operand("x", self.channel), Operand("m", self.mean), Operand("v", self.variance)
         measured = (
-            Step("mean", "m = mean of x", "mean", (values,), mean),
-            Step("variance", "v = mean of (x - m)^2", "mean", (values, mean), variance),
+            Step("mean", "m = Σ x / n", "Σ/n", (values,), mean),
+            Step("variance", "v = Σ (x - m)^2 / n", "Σ/n", (values, mean), variance),
         )
         centred, result = Operand("n", self.centred), Operand("y", number(self.scale * self.centred + self.shift))
         return (
@@ -140,7 +140,7 @@ class Damped(Moment):
         y = Operand("y", number(self.x / divisor.values))
         return (
             Step("squares", "q = x^2", "^2", (Operand("x", self.neighbours),), squares),
-            Step("sum", "s = sum of q", "+", (squares,), total),
+            Step("sum", "s = Σ q", "Σ", (squares,), total),
             Step("divisor", f"d = ({self.k:g} + {self.alpha:g} / {self.size} * s)^{self.beta:g}", "^", (total,), divisor),
             Step("quotient", "y = x / d", "/", (Operand("x", self.x), divisor), y),
         )

@@ -60,10 +60,10 @@ class Pool(Moment):
             marks = self._held == self._held.max()
             cells = Operand("x", self.cells, marks | self.padded, "padding" if self.padded.any() else "winner")
             won = Operand("x", self.cells, marks, "winner")
-            return (Step("maximum", "y = max of x", "max", (won if not self.padded.any() else cells,), Operand("y", self.value)),)
+            return (Step("maximum", "y = max x", "max", (won if not self.padded.any() else cells,), Operand("y", self.value)),)
         cells, total = Operand("x", self.cells, self.padded, "padding"), Operand("s", add_up(self.cells, 2))
         return (
-            Step("sum", "s = sum of x", "+", (cells,), total),
+            Step("sum", "s = Σ x", "Σ", (cells,), total),
             Step("mean", "y = s / n", "/", (total, Operand("n", number(self.cells.size))), Operand("y", self.value)),
         )
 

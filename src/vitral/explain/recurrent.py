@@ -76,14 +76,22 @@ class Gate:
         products, memories = Operand("p", self.input_products), Operand("q", self.hidden_products)
         total, value = Operand(f"z_{s}", self.sum), Operand(s, self.value)
         x, hidden = (Operand(f"W_i{s}", self.weight_x), Operand("x", self.x)), (Operand(f"W_h{s}", self.weight_h), Operand("h'", self.hidden))
-        parts = (products, Operand(f"b_i{s}", self.bias_x), memories, Operand(f"b_h{s}", self.bias_h))
-        formula = f"z_{s} = sum of p + b_i{s} + sum of q + b_h{s}"
+        memory: tuple[Operand, ...]
+        bias, memory = Operand(f"b_i{s}", self.bias_x), (memories, Operand(f"b_h{s}", self.bias_h))
+        told: tuple[Step, ...] = ()
         if self.reset is not None:
-            formula, parts = f"z_{s} = sum of p + b_i{s} + r * (sum of q + b_h{s})", (*parts, Operand("r", self.reset))
+            heard, passed = Operand("m", self.heard), Operand("r*m", self.reset * self.heard)
+            told = (
+                Step("memory_sum", f"m = Σ q + b_h{s}", "+", memory, heard, self.name),
+                Step("reset", "r*m = r * m", "×", (Operand("r", self.reset), heard), passed, self.name),
+            )
+            memory = (passed,)
+        formula = f"z_{s} = Σ p + b_i{s} + " + ("r*m" if told else f"Σ q + b_h{s}")
         return (
             Step("input_products", f"p = W_i{s} * x", "×", x, products, self.name),
             Step("hidden_products", f"q = W_h{s} * h'", "×", hidden, memories, self.name),
-            Step("gate_sum", formula, "+", parts, total, self.name),
+            *told,
+            Step("gate_sum", formula, "+", (products, bias, *memory), total, self.name),
             Step("gate", f"{s} = {self.function}(z_{s})", self.function, (total,), value, self.name),
         )
 

@@ -39,7 +39,7 @@ class Probability(Moment):
         return (
             Step("shift", f"d = (s - max s){cooled}", "-", (scores, Operand("max", number(self.scores.max()))), shifted),
             Step("exponential", "e = exp(d)", "exp", (shifted,), powers),
-            Step("sum", "t = sum of e", "+", (powers,), total),
+            Step("sum", "t = Σ e", "Σ", (powers,), total),
             Step("share", f"y = e[{self.place[0]}] / t", "/", (Operand(f"e[{self.place[0]}]", own), total), Operand("y", number(own / total.values))),
         )
 
@@ -96,10 +96,10 @@ class Loss(Moment):
         y, logs = Operand("y", np.exp(shifted) / total), Operand("l", shifted - np.log(total))  # log of y without rounding y to 0
         products = Operand("p", self.target * logs.values)
         return (
-            Step("softmax", "y = exp(s) / sum of exp(s)", "softmax", (Operand("s", self.scores),), y),
+            Step("softmax", "y = exp(s) / Σ exp(s)", "softmax", (Operand("s", self.scores),), y),
             Step("logarithm", "l = log y", "log", (y,), logs),
             Step("products", "p = t * l", "×", (Operand("t", self.target), logs), products),
-            Step("loss", "loss = -sum of p", "+", (products,), Operand("loss", number(-products.values.sum() + 0.0))),
+            Step("loss", "loss = -Σ p", "-Σ", (products,), Operand("loss", number(-products.values.sum() + 0.0))),
         )
 
 
