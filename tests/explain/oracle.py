@@ -28,7 +28,7 @@ def compare(trace, output, leaves, rng, scale=0.0):
     (output * torch.tensor(upstream)).sum().backward()
     backward = trace.backward(upstream)
     for name, tensor in leaves.items():
-        size = max(1.0, np.abs(upstream).max()) * max(1.0, max(float(t.detach().abs().max()) for t in leaves.values()))
+        size = max(1.0, np.abs(upstream).max()) * max(1.0, *(float(t.detach().abs().max()) for t in leaves.values()))
         wanted = torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
         assert error(backward.total(name), wanted.reshape(trace.inputs[name].shape), size) <= LIMIT, name
     places = [tuple(int(i) for i in rng.integers(trace.shape)) for _ in range(3)] if trace.shape else [()]

@@ -25,7 +25,15 @@ def cases(draw):
     shape = (groups * draw(st.integers(1, 2)), *sides)
     kernels = (groups * draw(st.integers(1, 2)), shape[0] // groups, *size)
     function = draw(st.sampled_from(sorted(FUNCTIONS)))
-    settings = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "fill": fill, "activation": function, "slope": 0.2}
+    settings = {
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+        "groups": groups,
+        "fill": fill,
+        "activation": function,
+        "slope": 0.2,
+    }
     return shape, kernels, settings, draw(st.integers(0, 2**32 - 1))
 
 
@@ -162,5 +170,7 @@ def test_what_does_not_fit_is_said_in_one_line(arguments, kind, message):
 
 @pytest.mark.parametrize("place", [(1, 0, 0), (0, 2, 0), (0, 0, -3), (0, 0), (0, 0.5, 0)])
 def test_a_window_that_is_not_there(place):
-    with pytest.raises(ShapeError, match=r"there is no window \(kernel, row, column\) .*: the output is 1x2x2, the last place is \(0, 1, 1\)"):
+    with pytest.raises(
+        ShapeError, match=r"there is no window \(kernel, row, column\) .*: the output is 1x2x2, the last place is \(0, 1, 1\)"
+    ):
         convolve(np.ones((4, 4)), np.ones((3, 3))).window(*place)

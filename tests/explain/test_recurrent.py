@@ -152,7 +152,11 @@ def test_an_rnn_forgets_where_an_lstm_keeps():
         ({"x": [1.0]}, ShapeError, r"x must have 2 axes \(T, F\), got 1"),
         ({"x": [[1.0, np.nan]]}, DataError, r"x holds NaN at \(0, 1\)"),
         ({"x": [[1.0]]}, ShapeError, r"weight_ih \(8x2\) reads 2 features but the data have 1; give it 1 columns"),
-        ({"weight_ih": np.ones((6, 2))}, ShapeError, r"weight_ih \(6x2\) has 6 rows but an LSTM with 2 hidden units needs 4 x 2 = 8 \(i, f, g, o\)"),
+        (
+            {"weight_ih": np.ones((6, 2))},
+            ShapeError,
+            r"weight_ih \(6x2\) has 6 rows but an LSTM with 2 hidden units needs 4 x 2 = 8 \(i, f, g, o\)",
+        ),
         ({"bias_ih": [1.0]}, ShapeError, "bias_ih is 1 but the weights ask for 8"),
         ({"cell": [1.0]}, ShapeError, "cell is 1 but the weights ask for 2"),
     ],

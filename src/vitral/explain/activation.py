@@ -54,7 +54,10 @@ RULES: Mapping[str, Rule] = {
     "gelu": Rule(lambda x: x * _normal(x), _gelu_slope, "x * Phi(x)", "Phi(x) + x * phi(x)"),
     "silu": Rule(lambda x: x * sigmoid(x), _silu_slope, "x * s(x)", "s * (1 + x * (1 - s))"),
     "elu": Rule(
-        lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), lambda x: np.exp(np.minimum(x, 0)), "max(x, 0) + min(exp(x) - 1, 0)", "min(1, exp(x))"
+        lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+        lambda x: np.exp(np.minimum(x, 0)),
+        "max(x, 0) + min(exp(x) - 1, 0)",
+        "min(1, exp(x))",
     ),
     "softplus": Rule(lambda x: np.logaddexp(0, x), sigmoid, "log(1 + exp(x))", "1 / (1 + exp(-x))"),
 }

@@ -41,7 +41,9 @@ def numbers(name: str, given: Any, axes: str, *, spare: int = 0) -> Array:
     if spare and values.ndim == len(wanted) - spare:
         values = values.reshape((1,) * spare + values.shape)
     if wanted and values.ndim != len(wanted):
-        raise ShapeError(f"{name} must have {plural(len(wanted), 'axis', 'axes')} ({', '.join(wanted)}), got {values.ndim} ({shown(values.shape)})")
+        raise ShapeError(
+            f"{name} must have {plural(len(wanted), 'axis', 'axes')} ({', '.join(wanted)}), got {values.ndim} ({shown(values.shape)})"
+        )
     if values.size == 0:
         raise ShapeError(f"{name} is empty ({shown(values.shape)}); give at least one number")
     if not max(values.max(), -values.min()) <= HUGE:  # false for NaN too

@@ -154,7 +154,7 @@ class Convolution(Trace):
         return slice(group * width, (group + 1) * width)
 
     def _padded(self, i: int, j: int) -> Marks:
-        return self.rows.padded[i, :, None] | self.columns.padded[j]
+        return np.asarray(self.rows.padded[i, :, None] | self.columns.padded[j])
 
     def _cells(self, channels: slice, rows: Indices, columns: Indices, padded: Marks) -> Array:
         cells = self.image[channels][:, rows, columns]
@@ -196,7 +196,8 @@ class Convolution(Trace):
         """Give what every window has under tap (u, v): (OH, OW)."""
         channel = self._channels(k).start + c
         padded = self.rows.padded[:, u, None] | self.columns.padded[:, v]
-        return self._cells(slice(channel, channel + 1), self.rows.index[:, u, None], self.columns.index[:, v], padded)[0]
+        (cells,) = self._cells(slice(channel, channel + 1), self.rows.index[:, u, None], self.columns.index[:, v], padded)
+        return np.asarray(cells)
 
     def _through_kernels(self, c: int, row: int, column: int) -> tuple[Indices, Array]:
         reflected = self.fill == "reflect"
@@ -270,7 +271,7 @@ def convolve(
     size = (kernels.shape[2], kernels.shape[3])
     fill = _fill(fill)
     sides = (image.shape[1], image.shape[2])
-    rows, columns = lay(sides, size, step, rings(padding, size, spread, step), spread, "kernel", reflect=fill == "reflect")
+    rows, columns = lay(sides, size, step, rings(padding, size, spread, step), spread, what="kernel", reflect=fill == "reflect")
     activations.rule(activation, slope)
     padding = padding if padding == "same" else pair("padding", padding, 0)
     name = activation or "identity"

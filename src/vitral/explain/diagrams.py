@@ -53,7 +53,7 @@ def draw_folded(trace: Recurrent, *, language: Language = "en", heading: str = "
         page.text(x + BOX_W + (STEP - BOX_W) / 2 - 4, middle - 10, "W", "m b")
         if tick.cell is not None:
             page.text(x + BOX_W / 2, middle + 22, f"c = {write(float(tick.cell[0]), 3)}".replace("-", "−"), "m s")
-    largest = max(1.0, max(float(np.abs(tick.x).max()) for tick in ticks))
+    largest = max(1.0, *(float(np.abs(tick.x).max()) for tick in ticks))
     page.scale(LEFT + 16, middle + 190, largest, say("legend", language))
     page.add("", start + 48 + len(ticks) * STEP + 24, middle + 232)
     return page.render()
@@ -75,9 +75,9 @@ def draw_valves(trace: Lstm, t: int, *, language: Language = "en", heading: str 
     page.path(f"M{columns['use']:g} {short:g}H{end:g}", arrow=True)
     page.path(f"M{columns['learn']:g} {short:g}V{long + 8:g}", arrow=True)
     page.path(f"M{columns['use']:g} {long:g}V{short:g}")
-    _valve(page, columns["forget"], long, tick["f"].value, say("part_forget", language), language, across=True)
-    _valve(page, columns["learn"], short - 76, tick["i"].value, say("part_learn", language), language)
-    _valve(page, columns["use"], short - 76, tick["o"].value, say("part_use", language), language)
+    _valve(page, columns["forget"], long, tick["f"].value, say("part_forget", language), language=language, across=True)
+    _valve(page, columns["learn"], short - 76, tick["i"].value, say("part_learn", language), language=language)
+    _valve(page, columns["use"], short - 76, tick["o"].value, say("part_use", language), language=language)
     page.add(f'<circle cx="{columns["learn"]:g}" cy="{long:g}" r="13" class="box page"/>')
     page.text(columns["learn"], long + 6, "+", "g")
     page.text(columns["learn"] + 20, long - 16, say("part_remember", language), "s")
@@ -128,7 +128,7 @@ def draw_fading(fadings: Sequence[Fading], *, language: Language = "en", heading
 
 
 def _box(page: Page, x: float, middle: float, name: str) -> None:
-    page.box(x, middle - BOX_H / 2, BOX_W, BOX_H, "box", 8)
+    page.box(x, middle - BOX_H / 2, BOX_W, BOX_H, radius=8)
     page.text(x + BOX_W / 2, middle + 5, name, "m b")
 
 
@@ -154,7 +154,7 @@ def _cells(page: Page, centre: float, top: float, values: Array) -> None:
         page.text(left + side * len(shown) + 4, top + 17, "…", "s")
 
 
-def _valve(page: Page, x: float, y: float, values: Array, name: str, language: Language, *, across: bool = False) -> None:
+def _valve(page: Page, x: float, y: float, values: Array, name: str, *, language: Language, across: bool = False) -> None:
     """Draw a valve on its pipe: the blade lies along the pipe when it is open, the ring around it fills up to the same share."""
     share = float(values.mean())
     angle = math.radians(90 * share)

@@ -52,7 +52,7 @@ def draw(trace: Trace, moment: Moment, *, language: Language = "en", heading: st
             part = step.part
             page.text(LEFT, row.y + 20, say(f"part_{part}", language), "b")
             row.y += 36
-        row.bottom = max(row.bottom, _line(page, row.x, row.y, number, step, largest, language))
+        row.bottom = max(row.bottom, _line(page, row.x, row.y, step, number=number, largest=largest, language=language))
         row.x += width + 40
     return page.render()
 
@@ -85,7 +85,9 @@ def _overview(page: Page, trace: Convolution | Pooling, moment: Window | Pool, y
         return y
     channel = moment.channels[0] if isinstance(moment, Window) else moment.place[0]
     ring = max(0, -int(trace.rows.positions.min())), max(0, -int(trace.columns.positions.min()))
-    after = [max(0, int(axis.positions.max()) + 1 - side) for axis, side in zip((trace.rows, trace.columns), trace.image.shape[1:], strict=True)]
+    after = [
+        max(0, int(axis.positions.max()) + 1 - side) for axis, side in zip((trace.rows, trace.columns), trace.image.shape[1:], strict=True)
+    ]
     pads = ((ring[0], after[0]), (ring[1], after[1]))
     image = np.pad(trace.image[channel], pads)
     outside = np.pad(np.zeros(trace.image.shape[1:], dtype=bool), pads, constant_values=True)
@@ -110,7 +112,7 @@ def _overview(page: Page, trace: Convolution | Pooling, moment: Window | Pool, y
     page.grid(x, start + 24, result, largest=_largest(result), numbers=numbers)
     page.outline(x + j * side, start + 24 + i * side, side, side)
     foot = max(y + 24 + image.shape[0] * side, start + 24 + result.shape[0] * side)
-    return foot + GAP + 8
+    return float(foot + GAP + 8)
 
 
 def _scales(trace: Trace, steps: Sequence[Step]) -> list[float]:
@@ -142,7 +144,7 @@ def _measure(step: Step, language: Language) -> tuple[float, float]:
     return max(words, grids), 48 + max(_height(operand) for _, operand in pieces) + marks
 
 
-def _line(page: Page, left: float, y: float, number: int, step: Step, largest: float, language: Language) -> float:
+def _line(page: Page, left: float, y: float, step: Step, *, number: int, largest: float, language: Language) -> float:
     page.titled(left, y + 16, number, say(step.name, language), step.formula)
     top, x, bottom = y + 28, left + 24, y + 28
     pieces = _pieces(step)
@@ -154,12 +156,12 @@ def _line(page: Page, left: float, y: float, number: int, step: Step, largest: f
         if sign:
             page.text(x + _advance(sign) / 2, top + 20 + tallest / 2 + 6, sign, "g")
         x += _advance(sign)
-        reach = _operand(page, x, top + (tallest - _height(operand)) / 2, operand, largest, language)
+        reach = _operand(page, x, top + (tallest - _height(operand)) / 2, operand, largest=largest, language=language)
         x, bottom = x + _width(operand), max(bottom, reach)
     return bottom
 
 
-def _operand(page: Page, x: float, y: float, operand: Operand, largest: float, language: Language) -> float:
+def _operand(page: Page, x: float, y: float, operand: Operand, *, largest: float, language: Language) -> float:
     page.text(x, y + 12, operand.symbol, "f")
     y += 20
     marks = sheet.blocks(np.zeros(operand.values.shape) if operand.marks is None else operand.marks.astype(float))
@@ -182,12 +184,12 @@ def _operand(page: Page, x: float, y: float, operand: Operand, largest: float, l
 
 def _width(operand: Operand) -> float:
     cells = min(MOST_SIDE, sheet.blocks(operand.values)[0].shape[1]) * CELL
-    return max(cells, 7.9 * len(operand.symbol))
+    return float(max(cells, 7.9 * len(operand.symbol)))
 
 
 def _height(operand: Operand) -> float:
     pictures = sheet.blocks(operand.values)
-    return min(len(pictures), MOST_CHANNELS) * (min(MOST_SIDE, pictures[0].shape[0]) * CELL + 8) - 8
+    return float(min(len(pictures), MOST_CHANNELS) * (min(MOST_SIDE, pictures[0].shape[0]) * CELL + 8) - 8)
 
 
 def _largest(values: Array) -> float:

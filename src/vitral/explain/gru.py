@@ -99,4 +99,4 @@ def gru(x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: An
 
     Source: Cho et al. 2014, arXiv:1406.1078; torch.nn.GRU
     """
-    return Gru(*read(Gru.gates, "a GRU", x, weight_ih, weight_hh, bias_ih, bias_hh, hidden))
+    return Gru(*read(Gru.gates, "a GRU", x, (weight_ih, weight_hh, bias_ih, bias_hh), hidden))

@@ -106,9 +106,7 @@ class Lstm(Recurrent):
         return LstmTick((t,), self.x[t], hidden, cell, tuple(self.make_gates(t, hidden)))
 
 
-def lstm(
-    x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None, *, hidden: Any = None, cell: Any = None
-) -> Lstm:
+def lstm(x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None, *, hidden: Any = None, cell: Any = None) -> Lstm:
     """Read a sequence with a short-term memory h and a long-term memory c.
 
         i = sigmoid(W_ii x + b_ii + W_hi h' + b_hi)    input gate          learn    i * g
@@ -137,5 +135,5 @@ def lstm(
 
     Source: Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735; forget gate: Gers et al. 2000; torch.nn.LSTM
     """
-    weights = read(Lstm.gates, "an LSTM", x, weight_ih, weight_hh, bias_ih, bias_hh, hidden)
+    weights = read(Lstm.gates, "an LSTM", x, (weight_ih, weight_hh, bias_ih, bias_hh), hidden)
     return Lstm(*weights, vector("cell", cell, len(weights.hidden)))

@@ -108,7 +108,7 @@ class BatchNorm(Trace):
         inverse = 1 / np.sqrt(variance + self.eps)
         if name == "batch" and self.mean is not None:
             return Contributions(np.array([place], dtype=np.intp), np.array([self.scale[c] * inverse]), np.ones(1))
-        grid = np.indices(np.delete(self.shape, 1)).reshape(self.batch.ndim - 1, -1).T
+        grid = np.indices((self.shape[0], *self.shape[2:])).reshape(self.batch.ndim - 1, -1).T
         places = np.insert(grid, 1, c, axis=1)
         centred = (np.moveaxis(self.batch, 1, 0)[c].reshape(-1) - mean) * inverse
         if name != "batch":

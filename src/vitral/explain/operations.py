@@ -84,7 +84,9 @@ def read(text: str, source: str) -> dict[str, Any]:
     try:
         values = json.loads(text, parse_constant=_refuse, object_pairs_hook=_once)
     except json.JSONDecodeError as wrong:
-        raise DataError(f"{source} is not JSON: {wrong.msg[:1].lower()}{wrong.msg[1:]} at line {wrong.lineno}, column {wrong.colno}") from None
+        raise DataError(
+            f"{source} is not JSON: {wrong.msg[:1].lower()}{wrong.msg[1:]} at line {wrong.lineno}, column {wrong.colno}"
+        ) from None
     except (ValueError, RecursionError) as wrong:
         reason = "it is nested too deeply" if isinstance(wrong, RecursionError) else str(wrong)
         raise DataError(f"{source} cannot be read: {reason}") from None

@@ -100,7 +100,7 @@ class Pooling(Trace):
     @property
     def area_kept(self) -> float:
         """Give the share of the image's area that is left: 0.25 for 2x2 with stride 2."""
-        return self.shape[1] * self.shape[2] / (self.image.shape[1] * self.image.shape[2])
+        return float(self.shape[1] * self.shape[2] / (self.image.shape[1] * self.image.shape[2]))
 
     def at(self, *place: int) -> Pool:
         """Show one window of one channel. Raises ShapeError when there is none at (c, i, j)."""
@@ -206,7 +206,7 @@ def pool(image: Any, size: Any = 2, *, stride: Any = None, padding: Any = 0, mod
         raise ShapeError(f"padding {max(ring)} is more than half of the {window[0]}x{window[1]} window; use padding <= {cure}")
     sides = (image.shape[1], image.shape[2])
     both = ((ring[0], ring[0]), (ring[1], ring[1]))
-    rows, columns = lay(sides, window, step, both, (1, 1), "window", reflect=False)
+    rows, columns = lay(sides, window, step, both, (1, 1), what="window", reflect=False)
     return Pooling(image, one_of("mode", mode, MODES), window, step, ring, rows, columns)
 
 

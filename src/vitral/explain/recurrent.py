@@ -75,7 +75,10 @@ class Gate:
         s = self.symbol
         products, memories = Operand("p", self.input_products), Operand("q", self.hidden_products)
         total, value = Operand(f"z_{s}", self.sum), Operand(s, self.value)
-        x, hidden = (Operand(f"W_i{s}", self.weight_x), Operand("x", self.x)), (Operand(f"W_h{s}", self.weight_h), Operand("h'", self.hidden))
+        x, hidden = (
+            (Operand(f"W_i{s}", self.weight_x), Operand("x", self.x)),
+            (Operand(f"W_h{s}", self.weight_h), Operand("h'", self.hidden)),
+        )
         memory: tuple[Operand, ...]
         bias, memory = Operand(f"b_i{s}", self.bias_x), (memories, Operand(f"b_h{s}", self.bias_h))
         told: tuple[Step, ...] = ()
@@ -254,7 +257,7 @@ class Weights(NamedTuple):
     hidden: Array
 
 
-def read(gates: tuple[GateName, ...], kind: str, x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, hidden: Any) -> Weights:
+def read(gates: tuple[GateName, ...], kind: str, x: Any, weights: tuple[Any, Any, Any, Any], hidden: Any) -> Weights:
     """Check a sequence and the weights of a cell against one another.
 
     Raises:
@@ -264,6 +267,7 @@ def read(gates: tuple[GateName, ...], kind: str, x: Any, weight_ih: Any, weight_
     if np.ndim(x) and len(x) == 0:
         raise ShapeError("the sequence is empty; give at least one step, as [[1.0, 0.0]]")
     x = numbers("x", x, "T F")
+    weight_ih, weight_hh, bias_ih, bias_hh = weights
     w, u = numbers("weight_ih", weight_ih, "rows F"), numbers("weight_hh", weight_hh, "rows D")
     size = u.shape[1]
     letters = f"{len(gates)} x {size} = {len(gates) * size} ({', '.join(gate.symbol for gate in gates)})" if len(gates) > 1 else str(size)

@@ -85,4 +85,4 @@ def rnn(
     Source: Elman 1990, doi:10.1207/s15516709cog1402_1; torch.nn.RNN
     """
     one_of("function", function, FUNCTIONS)
-    return Rnn(*read(Rnn.gates, "an RNN", x, weight_ih, weight_hh, bias_ih, bias_hh, hidden), function)
+    return Rnn(*read(Rnn.gates, "an RNN", x, (weight_ih, weight_hh, bias_ih, bias_hh), hidden), function)

@@ -27,7 +27,7 @@ class Probability(Moment):
     @cached_property
     def shifted(self) -> Array:
         """Give every score less the largest, over the temperature: exp cannot overflow, the ratio stays."""
-        return (self.scores - self.scores.max()) / self.temperature
+        return np.asarray((self.scores - self.scores.max()) / self.temperature)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -40,7 +40,13 @@ class Probability(Moment):
             Step("shift", f"d = (s - max s){cooled}", "-", (scores, Operand("max", number(self.scores.max()))), shifted),
             Step("exponential", "e = exp(d)", "exp", (shifted,), powers),
             Step("sum", "t = Σ e", "Σ", (powers,), total),
-            Step("share", f"y = e[{self.place[0]}] / t", "/", (Operand(f"e[{self.place[0]}]", own), total), Operand("y", number(own / total.values))),
+            Step(
+                "share",
+                f"y = e[{self.place[0]}] / t",
+                "/",
+                (Operand(f"e[{self.place[0]}]", own), total),
+                Operand("y", number(own / total.values)),
+            ),
         )
 
 

@@ -60,15 +60,15 @@ class Page:
         reach = x + 7.4 * len(words) if not {"n", "g", "m", "e"} & set(kind.split()) else x
         self.add(f'<text x="{x:g}" y="{y:g}"{names}>{escape(words)}</text>', reach, y)
 
-    def box(self, x: float, y: float, width: float, height: float, kind: str = "box", radius: float = 0) -> None:
+    def box(self, x: float, y: float, width: float, height: float, kind: str = "box", *, radius: float = 0) -> None:
         """Draw a rectangle."""
         round_off = f' rx="{radius:g}"' if radius else ""
         self.add(f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" class="{kind}"{round_off}/>', x + width, y + height)
 
     def outline(self, x: float, y: float, width: float, height: float) -> None:
         """Draw a frame that stands out on every colour of the scale."""
-        self.box(x, y, width, height, "halo", 2)
-        self.box(x, y, width, height, "out", 2)
+        self.box(x, y, width, height, "halo", radius=2)
+        self.box(x, y, width, height, "out", radius=2)
 
     def titled(self, x: float, y: float, number: int, name: str, formula: str) -> None:
         """Write a step's number, name and formula in one line."""

@@ -56,7 +56,9 @@ def differentiate(gradient: Gradient, *, width: int = 100, language: Language = 
     head = tuple(say(key, language) for key in ("term", "upstream", "slope", "local", "product"))
     rows = [
         (_place(place), *(sheet.write(float(v)) for v in values))
-        for place, *values in zip(gradient.places.tolist(), gradient.upstream, gradient.slope, gradient.local, gradient.products, strict=True)
+        for place, *values in zip(
+            gradient.places.tolist(), gradient.upstream, gradient.slope, gradient.local, gradient.products, strict=True
+        )
     ]
     kept = rows if len(rows) <= MOST_TERMS else rows[:MOST_TERMS]
     widths = [max(len(row[n]) for row in (head, *kept)) + 2 for n in range(5)]
@@ -126,12 +128,17 @@ def _grid(operand: Operand, language: Language) -> Block:
     for c, (picture, marked) in enumerate(zip(pictures[:MOST_CHANNELS], marks, strict=False)):
         if len(pictures) > 1:
             lines.append((Span(f"{say('channel', language)} {c}"),))
-        rows = [[_cell(v, m) for v, m in zip(row[:MOST_SIDE], line, strict=False)] for row, line in zip(picture[:MOST_SIDE], marked, strict=False)]
+        rows = [
+            [_cell(v, m) for v, m in zip(row[:MOST_SIDE], line, strict=False)]
+            for row, line in zip(picture[:MOST_SIDE], marked, strict=False)
+        ]
         size = max(len(span.text) for row in rows for span in row) + 1
         lines += [tuple(Span(span.text.rjust(size), span.role) for span in row) for row in rows]
         cut = max(picture.shape[0] - MOST_SIDE, picture.shape[1] - MOST_SIDE, 0)
         if cut:
-            lines.append((Span(f" {say('more', language, picture.size - min(picture.shape[0], MOST_SIDE) * min(picture.shape[1], MOST_SIDE))}"),))
+            lines.append(
+                (Span(f" {say('more', language, picture.size - min(picture.shape[0], MOST_SIDE) * min(picture.shape[1], MOST_SIDE))}"),)
+            )
     if len(pictures) > MOST_CHANNELS:
         lines.append((Span(say("more", language, len(pictures) - MOST_CHANNELS)),))
     return lines
@@ -171,7 +178,7 @@ def _row(columns: Sequence[tuple[str, Block]]) -> Iterator[Line]:
         spans: list[Span] = [Span("    ")]
         for sign, block in columns:
             spans.append(Span(f" {sign if y == middle else ' ' * len(sign)} " if sign else "", "sign"))
-            line = block[y] if y < len(block) else ()
+            line = block[y - down] if 0 <= y - (down := (height - len(block)) // 2) < len(block) else ()
             spans += [*line, Span(" " * (_width(block) - sum(len(span.text) for span in line)))]
         yield tuple(spans)
 

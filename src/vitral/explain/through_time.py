@@ -83,14 +83,10 @@ class ThroughTime:
     def _parts(self, name: str, place: Place) -> tuple[Indices, Array, Array]:
         times, first = np.arange(len(self.steps))[:, None], self.steps[0]
         into_x, into_h = np.stack([step.into_x for step in self.steps]), np.stack([step.into_h for step in self.steps])
-        if name == "bias_ih":
-            return times, into_x[:, place[0]], np.ones(len(times))
-        if name == "bias_hh":
-            return times, into_h[:, place[0]], np.ones(len(times))
-        if name == "weight_ih":
-            return times, into_x[:, place[0]], self.trace.x[:, place[1]]
-        if name == "weight_hh":
-            return times, into_h[:, place[0]], np.array([tick.hidden_before[place[1]] for tick in self.trace.ticks])
+        if name in self.trace.learned:
+            into = into_x if name.endswith("_ih") else into_h
+            before = self.trace.x if name == "weight_ih" else np.stack([tick.hidden_before for tick in self.trace.ticks])
+            return times, into[:, place[0]], before[:, place[1]] if name.startswith("weight") else np.ones(len(times))
         rows = np.arange(len(self.trace.weight_ih))[:, None]
         if name == "x":
             return rows, into_x[place[0]], self.trace.weight_ih[:, place[1]]
@@ -115,7 +111,7 @@ class Fading:
     @property
     def survival(self) -> Array:
         """Give |dLoss/dh(t)| / |dLoss/dh(T)| from the first step to the last, which is 1."""
-        return self.hidden / self.hidden[-1]
+        return np.asarray(self.hidden / self.hidden[-1])
 
     @property
     def cell_survival(self) -> Array | None:

@@ -139,6 +139,6 @@ def add_up(products: Array, axes: int) -> Array:
     return np.asarray(np.ascontiguousarray(products).reshape(*lead, -1).sum(axis=-1))
 
 
-def number(value: float | np.floating[Any]) -> Array:
+def number(value: float | np.floating[Any] | Array) -> Array:
     """Make a plain number an array without axes, as every operand is."""
     return np.asarray(value, dtype=np.float64)

@@ -61,7 +61,9 @@ def rings(padding: Any, size: Pair, dilation: Pair, stride: Pair) -> tuple[Pair,
     return (height, height), (width, width)
 
 
-def lay(sides: Pair, size: Pair, stride: Pair, padding: tuple[Pair, Pair], dilation: Pair, what: str, *, reflect: bool) -> tuple[Axis, Axis]:
+def lay(
+    sides: Pair, size: Pair, stride: Pair, padding: tuple[Pair, Pair], dilation: Pair, *, what: str, reflect: bool
+) -> tuple[Axis, Axis]:
     """Lay windows over an image of ``sides`` (height, width), rows and columns.
 
     Raises:

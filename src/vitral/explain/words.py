@@ -68,10 +68,16 @@ WORDS: Mapping[str, tuple[str, str]] = {
     # gates: the field's name, its letter in torch, the lecture's stage
     "part_state": ("state S(t), elsewhere called h(t)", "estado S(t), en otros sitios h(t)"),
     "part_input_gate": ("input gate i: the valve of learning", "puerta de entrada i: la válvula de aprender"),
-    "part_candidate": ("candidate (g or n; ĉ in the lecture): what could be learned", "candidato (g o n; ĉ en la clase): qué se podría aprender"),
+    "part_candidate": (
+        "candidate (g or n; ĉ in the lecture): what could be learned",
+        "candidato (g o n; ĉ en la clase): qué se podría aprender",
+    ),
     "part_forget_gate": ("forget gate f: the valve of the long-term memory", "puerta de olvido f: la válvula de la memoria a largo plazo"),
     "part_output_gate": ("output gate o: the valve of use", "puerta de salida o: la válvula de usar"),
-    "part_reset_gate": ("reset gate r: how much of the memory the candidate hears", "puerta de reinicio r: cuánta memoria oye el candidato"),
+    "part_reset_gate": (
+        "reset gate r: how much of the memory the candidate hears",
+        "puerta de reinicio r: cuánta memoria oye el candidato",
+    ),
     "part_update_gate": ("update gate z: how much of the memory stays", "puerta de actualización z: cuánta memoria queda"),
     "part_backward": ("backward", "hacia atrás"),
     # marks
@@ -92,7 +98,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "{0} pesos y sesgos que comparten todas las ventanas; {1} pesos si cada ventana tuviera los suyos; {2} si todo estuviera conectado",
     ),
     "area": ("{0:.4g} % of the area kept, all of the depth", "se conserva el {0:.4g} % del área y toda la profundidad"),
-    "ties": ("{0} cells tie; the first in reading order takes the gradient", "{0} celdas empatan; la primera en orden de lectura recibe el gradiente"),
+    "ties": (
+        "{0} cells tie; the first in reading order takes the gradient",
+        "{0} celdas empatan; la primera en orden de lectura recibe el gradiente",
+    ),
     "channel": ("channel", "canal"),
     "more": ("and {0} more", "y {0} más"),
     "image": ("input", "entrada"),
