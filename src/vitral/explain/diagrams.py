@@ -35,8 +35,8 @@ def draw_folded(trace: Recurrent, *, language: Language = "en", heading: str = "
     right = LEFT + 40 + BOX_W
     loop = f"M{right:g} {middle:g}h18c24 0 24 -56 -8 -56h-{BOX_W:g}c-34 0 -34 56 -22 56h10"
     page.path(loop, arrow=True)
-    page.text(right + 36, middle - 24, "W", "b")
-    page.text(right + 36, middle - 6, "S(t-1)", "s")
+    page.text(right + 44, middle - 24, "W", "b")
+    page.text(right + 44, middle - 6, "S(t-1)", "s")
     start = right + 148
     page.text(start - 30, middle + 6, "=", "g")
     page.text(start + 8, y + 16, say("unfolded", language), "b")
@@ -75,12 +75,14 @@ def draw_valves(trace: Lstm, t: int, *, language: Language = "en", heading: str 
     page.path(f"M{columns['use']:g} {short:g}H{end:g}", arrow=True)
     page.path(f"M{columns['learn']:g} {short:g}V{long + 8:g}", arrow=True)
     page.path(f"M{columns['use']:g} {long:g}V{short:g}")
-    _valve(page, columns["forget"], long, tick["f"].value, say("part_forget", language), language=language, across=True)
-    _valve(page, columns["learn"], short - 76, tick["i"].value, say("part_learn", language), language=language)
-    _valve(page, columns["use"], short - 76, tick["o"].value, say("part_use", language), language=language)
+    _valve(
+        page, columns["forget"], long, tick["f"].value, say("stage_forget", language), formula="f × c(t-1)", language=language, across=True
+    )
+    _valve(page, columns["learn"], short - 76, tick["i"].value, say("stage_learn", language), formula="i × g", language=language)
+    _valve(page, columns["use"], short - 76, tick["o"].value, say("stage_use", language), formula="o × tanh(c)", language=language)
     page.add(f'<circle cx="{columns["learn"]:g}" cy="{long:g}" r="13" class="box page"/>')
     page.text(columns["learn"], long + 6, "+", "g")
-    page.text(columns["learn"] + 20, long - 16, say("part_remember", language), "s")
+    page.text(columns["learn"] + 20, long - 16, say("stage_remember", language), "s")
     assert tick.cell_before is not None, "an LSTM always has one"
     for x, at, values, symbol in (
         (LEFT + 44, long, tick.cell_before, "c(t-1)"), (LEFT + 44, short, tick.hidden_before, "h(t-1)"),
@@ -154,7 +156,7 @@ def _cells(page: Page, centre: float, top: float, values: Array) -> None:
         page.text(left + side * len(shown) + 4, top + 17, "…", "s")
 
 
-def _valve(page: Page, x: float, y: float, values: Array, name: str, *, language: Language, across: bool = False) -> None:
+def _valve(page: Page, x: float, y: float, values: Array, name: str, *, formula: str, language: Language, across: bool = False) -> None:
     """Draw a valve on its pipe: the blade lies along the pipe when it is open, the ring around it fills up to the same share."""
     share = float(values.mean())
     angle = math.radians(90 * share)
@@ -166,7 +168,8 @@ def _valve(page: Page, x: float, y: float, values: Array, name: str, *, language
         dx, dy = dy, dx
     page.path(f"M{x - dx:.1f} {y + dy:.1f}L{x + dx:.1f} {y - dy:.1f}", "out")
     page.text(x + 32, y + 26, say("open", language, write(100 * share, 3)), "b")
-    page.text(x + 32, y + 44, name, "s")
+    page.text(x + 32, y + 43, name, "s")
+    page.text(x + 32, y + 60, formula, "f")
 
 
 def _list(values: Array) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ def draw(trace: Trace, moment: Moment, *, language: Language = "en", heading: st
     y = head(page, heading, [sheet.title(trace, moment, language), *sheet.facts(trace, moment, language)])
     if isinstance(trace, Convolution | Pooling) and isinstance(moment, Window | Pool):
         y = _overview(page, trace, moment, y, language)
-    steps = _chosen(trace, moment)
+    steps = [sheet.stand_up(step) for step in _chosen(trace, moment)]
     scales = _scales(trace, steps)
     for n, largest in enumerate(sorted(set(scales))):
         page.scale(LEFT + 16, y + n * 44, largest, say("legend", language))
@@ -68,8 +69,10 @@ def head(page: Page, heading: str, lines: Sequence[str]) -> float:
     """Write title and facts, the first line large; gives where the next thing begins."""
     y = 40.0
     for n, line in enumerate(([heading] if heading else []) + list(lines)):
-        page.text(LEFT, y, line, "h" if n == 0 else "b" if heading and n == 1 else "s")
-        y += 28 if n == 0 else 22
+        kind, broad = ("h", 60) if n == 0 else ("b" if heading and n == 1 else "s", 104)
+        for part in textwrap.wrap(line, broad):
+            page.text(LEFT, y, part, kind)
+            y += 28 if n == 0 else 22
     return y + 4
 
 
@@ -119,7 +122,7 @@ def _scales(trace: Trace, steps: Sequence[Step]) -> list[float]:
     """Put all steps on one scale; a recurrent cell's valves and memories, which live in -1 to 1, on their own."""
     each = [max(_largest(operand.values) for operand in (*step.operands, step.value)) for step in steps]
     top = max(each)
-    return [1.0 if isinstance(trace, Recurrent) and value <= 1 else top for value in each]
+    return [1.0 if isinstance(trace, Recurrent) and value <= 1 and top > 2 else top for value in each]
 
 
 def _pieces(step: Step) -> list[tuple[str, Operand]]:

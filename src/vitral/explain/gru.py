@@ -32,9 +32,9 @@ class GruTick(Tick):
             *r.steps,
             *z.steps,
             *n.steps,
-            Step("fresh", "(1-z)*n = (1 - z) * n", "×", (Operand("1-z", 1 - z.value), Operand("n", n.value)), fresh, "learn"),
-            Step("kept", "z*h' = z * h'", "×", (Operand("z", z.value), Operand("h'", self.hidden_before)), kept, "forget"),
-            Step("mixture", "h = (1-z)*n + z*h'", "+", (fresh, kept), Operand("h", self.hidden), "remember"),
+            Step("fresh", "(1-z)*n = (1 - z) * n", "×", (Operand("1-z", 1 - z.value), Operand("n", n.value)), fresh, "mix"),
+            Step("kept", "z*h' = z * h'", "×", (Operand("z", z.value), Operand("h'", self.hidden_before)), kept, "mix"),
+            Step("mixture", "h = (1-z)*n + z*h'", "+", (fresh, kept), Operand("h", self.hidden), "mix"),
         )
 
     def back(self, hidden: Array, cell: Array | None) -> Back:
@@ -52,7 +52,7 @@ class GruTick(Tick):
             Step("through_gate", "dL/dz_r = dL/dz_n * (W_hn h' + b_hn) * r'", "×",
                  (Operand("dL/dz_n", to_n), Operand("W_hn h' + b_hn", n.heard), Operand("r'", r.slope)), Operand("dL/dz_r", to_r), r.name),
             Step("road_back", "dL/dh' = dL/dh * z + ...", "×",
-                 (arriving, Operand("z", z.value)), Operand("dL/dh' (direct)", hidden * z.value), "forget"),
+                 (arriving, Operand("z", z.value)), Operand("dL/dh' (direct)", hidden * z.value), "mix"),
         )  # fmt: skip
         into_x, into_h = np.concatenate([to_r, to_z, to_n]), np.concatenate([to_r, to_z, to_n * r.value])
         return Back(hidden, None, into_x, into_h, hidden * z.value, None, steps)

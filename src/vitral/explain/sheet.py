@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from vitral.explain.checks import shown
 from vitral.explain.convolution import Convolution
 from vitral.explain.pooling import GlobalPooling, Pool, Pooling
 from vitral.explain.recurrent import Recurrent
-from vitral.explain.trace import Array, Moment, Trace
+from vitral.explain.trace import Array, Moment, Operand, Step, Trace
 from vitral.explain.words import Language, name_of, say
 
 PLACES = {
@@ -72,6 +73,18 @@ def write(value: float, digits: int = 4) -> str:
 def grouped(count: int, language: Language) -> str:
     """Separate thousands as the language does: 6,400 or 6 400 (a narrow space)."""
     return f"{count:,}".replace(",", "\u202f") if language == "es" else f"{count:,}"
+
+
+def stand_up(step: Step) -> Step:
+    """Lay a gate's vectors upright where its products lie row by row, so that every unit keeps its row."""
+    if step.sign != "+" or all(operand.values.ndim < 2 for operand in step.operands):
+        return step
+    operands = tuple(_upright(operand) for operand in step.operands)
+    return replace(step, operands=operands, value=_upright(step.value))
+
+
+def _upright(operand: Operand) -> Operand:
+    return replace(operand, values=operand.values[:, None]) if operand.values.ndim == 1 and operand.marks is None else operand
 
 
 def blocks(values: Array) -> list[Array]:

@@ -30,7 +30,7 @@ def _theme(theme: colour.Theme) -> str:
 STYLE = (
     f"text{{font-family:{SANS};font-size:14px;fill:var(--ink);font-variant-numeric:tabular-nums}}"
     ".h{font-size:20px;font-weight:600}.b{font-weight:600}.s{fill:var(--soft);font-size:13px}"
-    f".f{{font-family:{MONO};font-size:13px;fill:var(--soft)}}.n{{text-anchor:middle;font-size:13px}}.n6{{font-size:10.5px}}"
+    f".f{{font-family:{MONO};font-size:13px;fill:var(--soft)}}.n{{text-anchor:middle;font-size:13px}}.n5{{font-size:11.5px}}.n6{{font-size:10px}}"
     ".g{text-anchor:middle;font-size:18px}.m{text-anchor:middle}.e{text-anchor:end}"
     ".edge{stroke:var(--line);stroke-width:1}.rim{stroke:var(--line);fill:none}.box{fill:none;stroke:var(--ink);stroke-width:1.5}"
     ".out{fill:none;stroke:var(--ink);stroke-width:3}.halo{fill:none;stroke:var(--page);stroke-width:6}.wire{fill:none;stroke:var(--ink);stroke-width:1.5}"
@@ -57,7 +57,11 @@ class Page:
     def text(self, x: float, y: float, words: str, kind: str = "") -> None:
         """Write words with their baseline at (x, y)."""
         names = f' class="{kind}"' if kind else ""
-        reach = x + 7.4 * len(words) if not {"n", "g", "m", "e"} & set(kind.split()) else x
+        reach = (
+            x + (12.8 if "h" in kind.split() else 8.2 if "b" in kind.split() else 7) * len(words)
+            if not {"n", "g", "m", "e"} & set(kind.split())
+            else x
+        )
         self.add(f'<text x="{x:g}" y="{y:g}"{names}>{escape(words)}</text>', reach, y)
 
     def box(self, x: float, y: float, width: float, height: float, kind: str = "box", *, radius: float = 0) -> None:
@@ -73,7 +77,7 @@ class Page:
     def titled(self, x: float, y: float, number: int, name: str, formula: str) -> None:
         """Write a step's number, name and formula in one line."""
         spans = f'<tspan class="b">{number}</tspan><tspan class="b" dx="10">{escape(name)}</tspan><tspan class="f" dx="12">{escape(formula)}</tspan>'
-        self.add(f'<text x="{x:g}" y="{y:g}">{spans}</text>', bottom=y)
+        self.add(f'<text x="{x:g}" y="{y:g}">{spans}</text>', x + 40 + 8.6 * len(name) + 8 * len(formula), y)
 
     def path(self, points: str, kind: str = "wire", *, arrow: bool = False) -> None:
         """Draw a path; ``arrow`` puts a tip at its end."""
@@ -94,7 +98,7 @@ class Page:
             if numbers:
                 words = write(float(value), 3)
                 shown = words.replace("-", "−")
-                kind = f"n t{step}" + (" n6" if len(words) > 5 else "")
+                kind = f"n t{step}" + (" n6" if len(words) > 5 else " n5" if len(words) > 4 else "")
                 self.add(f'<text x="{left + side / 2:g}" y="{top + side / 2 + 4.5:g}" class="{kind}">{shown}</text>')
         self.add("", x + columns * side, y + rows * side)
         return columns * side, rows * side

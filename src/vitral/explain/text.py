@@ -84,6 +84,7 @@ def plain(lines: Iterable[Line]) -> str:
 
 
 def _step(number: int, step: Step, width: int, language: Language) -> Iterator[Line]:
+    step = sheet.stand_up(step)
     yield Span(f"{number:>2}  ", "sign"), Span(say(step.name, language), "heading"), Span(f"   {step.formula}", "formula")
     if all(operand.values.ndim == 0 for operand in step.operands):
         yield _scalars(step)

@@ -52,7 +52,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "forget": ("what is kept", "lo conservado"),
     "remember": ("new long-term memory", "nueva memoria a largo plazo"),
     "use": ("new short-term memory, the output", "nueva memoria a corto plazo, la salida"),
+    "stage_learn": ("learn gate", "puerta de aprendizaje"),
+    "stage_forget": ("forget gate", "puerta de olvido"),
+    "stage_remember": ("remember gate", "puerta de recuerdo"),
+    "stage_use": ("use gate", "puerta de uso"),
     # stages, the lecture's names
+    "part_mix": ("the new memory: (1 - z) × n + z × h'", "la nueva memoria: (1 - z) × n + z × h'"),
     "part_learn": ("learn gate (lecture): i × g", "puerta de aprendizaje (clase): i × g"),
     "part_forget": ("forget gate (lecture): f × c'", "puerta de olvido (clase): f × c'"),
     "part_remember": ("remember gate (lecture): c", "puerta de recuerdo (clase): c"),
