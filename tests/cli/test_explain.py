@@ -73,6 +73,14 @@ def test_a_gradient_is_told_below_the_arithmetic():
     assert "measured by a finite difference: 6" in explain("convolution", "--preset", "L5", "--gradient", "kernels:0,0,1,1")
 
 
+def test_a_step_back_in_time_is_told_and_recorded():
+    told = explain("lstm", "--preset", "L28", "--backward")
+    assert "back through step t = 2" in told
+    assert "dL/dc' = dL/dc * f" in told
+    record = json.loads(explain("gru", "--backward", "--json"))
+    assert [step["name"] for step in record["back"]] == ["through_gate"] * 3 + ["road_back"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -88,6 +96,7 @@ def test_a_gradient_is_told_below_the_arithmetic():
         (["convolution", "--svg", "/nowhere/a.svg"], "/nowhere/a.svg cannot be written: No such file or directory"),
         (["rnn", "--set", "x=[]", "--set", "weight_ih=[[1]]", "--set", "weight_hh=[[1]]"], "the sequence is empty"),
         (["pooling", "--svg", "a.svg", "--draw", "folded"], "--draw folded is for rnn, lstm and gru, got pooling; use --draw step"),
+        (["dense", "--backward"], "--backward goes back in time, got dense, which has none; use --gradient NAME:PLACE"),
         (["nix", "conv1"], "there is no run nix"),
     ],
 )

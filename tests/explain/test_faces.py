@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vitral.errors import DataError, SpecError
-from vitral.explain import build, colour, convolve, fade, kernel, lstm, presets, rnn, schema, softmax, text
+from vitral.explain import build, colour, convolve, fade, kernel, presets, schema, softmax, text, unfold_lstm, unfold_rnn
 from vitral.explain.diagrams import draw_fading, draw_folded, draw_valves
 from vitral.explain.drawing import draw
 from vitral.explain.operations import OPERATIONS, read
@@ -62,7 +62,8 @@ def gradient_of(trace):
 @each
 def test_a_record_keeps_to_the_schema_and_makes_the_same_trace_again(preset):
     trace = preset.trace()
-    values = record(trace, preset.place, gradient=gradient_of(trace))
+    back = trace.backward().at(0) if preset.operation in ("rnn", "lstm", "gru") else None
+    values = record(trace, preset.place, gradient=gradient_of(trace), back=back)
     written = json.loads(json.dumps(values, allow_nan=False))
     assert valid(written, schema.SCHEMA)
     assert np.array_equal(again(written).output, trace.output)
@@ -187,7 +188,7 @@ def test_every_word_has_two_languages_and_every_step_a_word():
         for step in trace.at(*preset.place).steps:
             assert step.name in WORDS
             assert not step.part or f"part_{step.part}" in WORDS
-    for trace in (rnn([[1.0]], [[1.0]], [[1.0]]), lstm([[1.0]], np.ones((4, 1)), np.ones((4, 1)))):
+    for trace in (unfold_rnn([[1.0]], [[1.0]], [[1.0]]), unfold_lstm([[1.0]], np.ones((4, 1)), np.ones((4, 1)))):
         assert all(step.name in WORDS for step in trace.backward().at(0).steps)
 
 

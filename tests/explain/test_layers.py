@@ -142,6 +142,11 @@ def test_dropout_is_its_mask(rows, columns, probability, seed):
     compare(drop(x, mask, probability=probability), X * torch.tensor(mask) / (1 - probability), {"x": X}, rng)
 
 
+def test_a_formula_is_written_for_the_symbol_it_is_put_to():
+    assert join([1.0], [[1.0]], activation="relu").at(0).steps[-1].formula == "y = max(z, 0)"
+    assert join([1.0], [[1.0]], activation="elu").at(0).steps[-1].formula == "y = max(z, 0) + min(exp(z) - 1, 0)"
+
+
 def test_padding_never_wins_even_where_every_pixel_is_negative():
     trace = pool([[-3.0, -2.0], [-5.0, -4.0]], 2, stride=1, padding=1)
     assert trace.output[0].tolist() == [[-3, -2, -2], [-3, -2, -2], [-5, -4, -4]]

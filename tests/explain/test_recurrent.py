@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from oracle import LIMIT, error, leaf, many
 
 from vitral.errors import DataError, ShapeError, SpecError
-from vitral.explain import fade, gru, lstm, rnn
+from vitral.explain import fade, unfold_gru, unfold_lstm, unfold_rnn
 
-CELLS = {"rnn": (rnn, torch.nn.RNN, 1), "lstm": (lstm, torch.nn.LSTM, 4), "gru": (gru, torch.nn.GRU, 3)}
+CELLS = {"rnn": (unfold_rnn, torch.nn.RNN, 1), "lstm": (unfold_lstm, torch.nn.LSTM, 4), "gru": (unfold_gru, torch.nn.GRU, 3)}
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 kinds = pytest.mark.parametrize("kind", CELLS)
 
@@ -54,7 +54,7 @@ def test_forward_and_gradient_are_torchs(kind, steps, features, size, seed):
 
 def test_the_relu_of_an_rnn_is_torchs():
     _, given_numbers = numbers("rnn", 4, 2, 3, 8)
-    assert error(rnn(**given_numbers, function="relu").output, in_torch("rnn", given_numbers, nonlinearity="relu")[0]) <= LIMIT
+    assert error(unfold_rnn(**given_numbers, function="relu").output, in_torch("rnn", given_numbers, nonlinearity="relu")[0]) <= LIMIT
 
 
 @kinds
@@ -86,7 +86,7 @@ def test_every_order_of_the_gates_gives_another_answer(kind):
 def test_a_grus_two_biases_are_not_one():
     _, given_numbers = numbers("gru", 3, 2, 3, 6)
     swapped = given_numbers | {"bias_ih": given_numbers["bias_hh"], "bias_hh": given_numbers["bias_ih"]}
-    assert np.abs(gru(**given_numbers).output - gru(**swapped).output).max() > 1e-3
+    assert np.abs(unfold_gru(**given_numbers).output - unfold_gru(**swapped).output).max() > 1e-3
 
 
 def test_permute_the_units_and_the_memory_permutes():
@@ -95,12 +95,14 @@ def test_permute_the_units_and_the_memory_permutes():
     rows = np.concatenate([n * 3 + order for n in range(4)])
     moved = {name: given_numbers[name][rows] for name in NAMES} | {name: given_numbers[name][order] for name in ("hidden", "cell")}
     moved["weight_hh"] = moved["weight_hh"][:, order]
-    assert np.allclose(lstm(given_numbers["x"], **moved).output, lstm(**given_numbers).output[:, order], rtol=1e-13, atol=1e-15)
+    assert np.allclose(
+        unfold_lstm(given_numbers["x"], **moved).output, unfold_lstm(**given_numbers).output[:, order], rtol=1e-13, atol=1e-15
+    )
 
 
 def test_one_step_names_every_product_of_every_gate():
     _, given_numbers = numbers("lstm", 2, 3, 2, 10)
-    trace = lstm(**given_numbers)
+    trace = unfold_lstm(**given_numbers)
     tick = trace.at(1)
     assert [gate.symbol for gate in tick.gates] == ["i", "f", "g", "o"]
     assert np.array_equal(tick["f"].input_products, given_numbers["weight_ih"][2:4] * given_numbers["x"][1])
@@ -136,10 +138,10 @@ def test_a_step_back_shows_its_own_arithmetic():
 
 def test_an_rnn_forgets_where_an_lstm_keeps():
     steps = 12
-    plain = rnn(np.zeros((steps, 1)), [[1.0]], [[0.5]])
+    plain = unfold_rnn(np.zeros((steps, 1)), [[1.0]], [[0.5]])
     assert fade(plain).survival == pytest.approx(0.5 ** np.arange(steps)[::-1])
     assert fade(plain).cell_survival is None
-    keeper = lstm(np.zeros((steps, 1)), np.zeros((4, 1)), np.zeros((4, 1)), [0, 6, 0, 0])
+    keeper = unfold_lstm(np.zeros((steps, 1)), np.zeros((4, 1)), np.zeros((4, 1)), [0, 6, 0, 0])
     open_valve = 1 / (1 + np.exp(-6))
     assert fade(keeper).cell_survival == pytest.approx(open_valve ** np.arange(steps)[::-1])
 
@@ -165,15 +167,15 @@ def test_what_does_not_fit_is_said_in_one_line(changes, kind, message):
     rng = np.random.default_rng(0)
     fine = {"x": rng.normal(size=(3, 2)), "weight_ih": rng.normal(size=(8, 2)), "weight_hh": rng.normal(size=(8, 2))}
     with pytest.raises(kind, match=message) as told:
-        lstm(**(fine | changes))
+        unfold_lstm(**(fine | changes))
     assert "\n" not in str(told.value)
 
 
 def test_a_step_that_is_not_there_and_a_cell_state_that_is_not():
-    trace = rnn([[1.0]], [[1.0]], [[1.0]])
+    trace = unfold_rnn([[1.0]], [[1.0]], [[1.0]])
     with pytest.raises(ShapeError, match=r"there is no step \(1,\): the output is 1, the last place is \(0\)"):
         trace.at(1)
     with pytest.raises(SpecError, match="rnn has no cell state; leave upstream_cell out"):
         trace.backward(upstream_cell=[1.0])
     with pytest.raises(SpecError, match='function must be one of tanh, relu, got "elu"'):
-        rnn([[1.0]], [[1.0]], [[1.0]], function="elu")
+        unfold_rnn([[1.0]], [[1.0]], [[1.0]], function="elu")

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from vitral.cli.lines import print_lines
 from vitral.cli.options import Device, Json, RunId, Workspace, console, print_json, workspace_of
 from vitral.errors import DataError, SpecError, StoreError
 
 if TYPE_CHECKING:
     from vitral.explain.presets import Preset
-    from vitral.explain.text import Block
     from vitral.explain.trace import Place, Trace
 
 Language = Literal["en", "es"]
@@ -36,16 +36,6 @@ COMMANDS = {
     "lstm": "Learn, forget, remember, use: an LSTM, step by step.",
     "gru": "A GRU, step by step.",
 }
-STYLES = {
-    "heading": "bold",
-    "formula": "cyan",
-    "sign": "bold",
-    "positive": "dark_orange",
-    "negative": "dodger_blue2",
-    "marked": "dim",
-    "zero": "dim",
-    "note": "",
-}
 
 PresetName = Annotated[
     str | None, typer.Option("--preset", help="An example of the lecture, as L5; --preset list names them.", metavar="NAME")
@@ -59,6 +49,7 @@ Changes = Annotated[
 ]
 At = Annotated[str | None, typer.Option("--at", help="The place in the output, as 0,3,3; a step of a sequence, as 1.", metavar="PLACE")]
 GradientOf = Annotated[str | None, typer.Option("--gradient", help="What a gradient is made of, as kernels:0,0,1,1.", metavar="NAME:PLACE")]
+Back = Annotated[bool, typer.Option("--backward", help="Go one step back in time through a recurrent cell.")]
 Svg = Annotated[Path | None, typer.Option("--svg", help="Write a drawing to a file.", metavar="FILE")]
 Draw = Annotated[Picture, typer.Option("--draw", help="What to draw; all but step are for recurrent cells.")]
 Spoken = Annotated[Language, typer.Option("--language", help="English or Spanish.")]
@@ -88,6 +79,7 @@ def _command(operation: str) -> Callable[..., None]:
         changes: Changes = None,
         at: At = None,
         gradient: GradientOf = None,
+        backward: Back = False,
         svg: Svg = None,
         draw: Draw = "step",
         language: Spoken = "en",
@@ -103,7 +95,7 @@ def _command(operation: str) -> Callable[..., None]:
         place = _numbers(at, "--at") if at else chosen.place if isinstance(chosen, presets.Preset) else (0,) * len(trace.shape)
         place = place[:1] if operation in ("rnn", "lstm", "gru") else place
         heading = "" if chosen is None else chosen.spanish if language == "es" else chosen.english
-        _show(trace, place, gradient=gradient, svg=svg, draw=draw, heading=heading, language=language, json=json)
+        _show(trace, place, gradient=gradient, backward=backward, svg=svg, draw=draw, heading=heading, language=language, json=json)
 
     explain.__doc__ = COMMANDS[operation]
     return explain
@@ -147,13 +139,22 @@ def run(
     from vitral.explain.words import say
 
     out = console()
-    _print(text.explain(found.trace, found.moment, width=out.width, language=language))
+    print_lines(text.explain(found.trace, found.moment, width=out.width, language=language))
     out.print()
     out.print(say("engine", language, f"{found.computed:.9g}", found.deviation, found.reason), markup=False, highlight=False)
 
 
 def _show(
-    trace: Trace, place: Place, *, gradient: str | None, svg: Path | None, draw: Picture, heading: str, language: Language, json: bool
+    trace: Trace,
+    place: Place,
+    *,
+    gradient: str | None,
+    backward: bool,
+    svg: Path | None,
+    draw: Picture,
+    heading: str,
+    language: Language,
+    json: bool,
 ) -> None:
     from vitral.explain.record import record
 
@@ -162,20 +163,32 @@ def _show(
     if gradient is not None:
         name, _, where = gradient.partition(":")
         turned = trace.backward().of(name, *(_numbers(where, "--gradient") if where else ()))
+    back = _back(trace, place[0]) if backward else None
     if svg is not None:
         _write(svg, _draw(trace, place, draw, heading, language))
     if json:
-        print_json(record(trace, moment.place, gradient=turned, output=trace.shape == () or _size(trace) <= 100_000))
+        print_json(record(trace, moment.place, gradient=turned, back=back, output=trace.shape == () or _size(trace) <= 100_000))
         return
     from vitral.explain import text
 
     width = console().width
     if heading:
         console().print(heading, style="bold", markup=False, highlight=False)
-    _print(text.explain(trace, moment, width=width, language=language))
+    print_lines(text.explain(trace, moment, width=width, language=language))
+    if back is not None:
+        typer.echo()
+        print_lines(text.go_back(back, place[0], width=width, language=language))
     if turned is not None:
         typer.echo()
-        _print(text.differentiate(turned, width=width, language=language))
+        print_lines(text.differentiate(turned, width=width, language=language))
+
+
+def _back(trace: Trace, t: int) -> Any:
+    from vitral.explain.recurrent import Recurrent
+
+    if not isinstance(trace, Recurrent):
+        raise SpecError(f"--backward goes back in time, got {trace.operation}, which has none; use --gradient NAME:PLACE")
+    return trace.backward().at(t)
 
 
 def _draw(trace: Trace, place: Place, what: Picture, heading: str, language: Language) -> str:
@@ -263,15 +276,3 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as wrong:
         raise StoreError(f"{path} cannot be written: {wrong.strerror}; choose another place") from None
-
-
-def _print(lines: Block) -> None:
-    from rich.text import Text
-
-    out = console()
-    for line in lines:
-        drawn = Text(no_wrap=True, overflow="ignore")
-        for span in line:
-            drawn.append(span.text, style=STYLES[span.role])
-        drawn.rstrip()
-        out.print(drawn, crop=False, highlight=False)

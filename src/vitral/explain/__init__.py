@@ -11,14 +11,14 @@ from vitral.explain.activation import activate
 from vitral.explain.convolution import convolve
 from vitral.explain.dense import join
 from vitral.explain.dropout import drop
-from vitral.explain.gru import gru
+from vitral.explain.gru import unfold_gru
 from vitral.explain.kernels import kernel
-from vitral.explain.lstm import lstm
+from vitral.explain.lstm import unfold_lstm
 from vitral.explain.normalisation import normalise_batch, normalise_neighbours
 from vitral.explain.operations import build
 from vitral.explain.pooling import pool, pool_globally
-from vitral.explain.rnn import rnn
-from vitral.explain.softmax import cross_entropy, softmax
+from vitral.explain.probabilities import cross_entropy, softmax
+from vitral.explain.rnn import unfold_rnn
 from vitral.explain.through_time import fade
 from vitral.explain.trace import Trace
 
@@ -30,14 +30,14 @@ __all__ = [
     "cross_entropy",
     "drop",
     "fade",
-    "gru",
     "join",
     "kernel",
-    "lstm",
     "normalise_batch",
     "normalise_neighbours",
     "pool",
     "pool_globally",
-    "rnn",
     "softmax",
+    "unfold_gru",
+    "unfold_lstm",
+    "unfold_rnn",
 ]

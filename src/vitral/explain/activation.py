@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -22,6 +23,10 @@ class Rule(NamedTuple):
     slope: Function
     formula: str
     slope_formula: str
+
+    def of(self, symbol: str) -> str:
+        """Write the formula of another symbol than x: ``max(z, 0)``."""
+        return re.sub(r"\bx\b", symbol, self.formula)
 
 
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])

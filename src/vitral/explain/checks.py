@@ -72,11 +72,12 @@ def whole(name: str, given: Any, least: int, most: int = LARGEST) -> int:
 
 def real(name: str, given: Any, least: float, most: float = np.inf, *, open_ends: bool = False) -> float:
     """Read one finite number from ``least`` to ``most``; ``open_ends`` leaves both out. Raises SpecError."""
-    fine = isinstance(given, int | float | np.integer | np.floating) and not isinstance(given, bool) and abs(given) <= HUGE
-    if not fine or not (least < given < most if open_ends else least <= given <= most):
+    number = isinstance(given, int | float | np.integer | np.floating) and not isinstance(given, bool)
+    value = float(given) if number and -HUGE <= given <= HUGE else np.nan  # nan lies between no two bounds
+    if not (least < value < most if open_ends else least <= value <= most):
         bounds = f"between {least:g} and {most:g}" if open_ends else f"from {least:g} to {most:g}"
         raise SpecError(f"{name} must be a number {bounds}, got {short(given)}")
-    return float(given)
+    return value
 
 
 def one_of(name: str, given: Any, choices: Sequence[str]) -> str:

@@ -82,7 +82,7 @@ class Window(Moment):
         ]
         if self.activation != "identity":
             y = Operand("y", self.value)
-            steps.append(Step("activation", f"y = {self.rule.formula}".replace("x", "z"), self.activation, (Operand("z", self.before),), y))
+            steps.append(Step("activation", f"y = {self.rule.of('z')}", self.activation, (Operand("z", self.before),), y))
         return tuple(steps)
 
 

@@ -58,8 +58,7 @@ class Unit(Moment):
             Step("bias", "z = s + b", "+", (total, Operand("b", self.bias)), before),
         ]
         if self.activation != "identity":
-            formula = f"y = {self.rule.formula}".replace("x", "z")
-            steps.append(Step("activation", formula, self.activation, (before,), Operand("y", self.value)))
+            steps.append(Step("activation", f"y = {self.rule.of('z')}", self.activation, (before,), Operand("y", self.value)))
         return tuple(steps)
 
 

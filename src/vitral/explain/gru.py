@@ -75,7 +75,7 @@ class Gru(Recurrent):
         return GruTick((t,), self.x[t], hidden, None, (r, z, replace(n, reset=r.value)))
 
 
-def gru(x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None, *, hidden: Any = None) -> Gru:
+def unfold_gru(x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None, *, hidden: Any = None) -> Gru:
     """Read a sequence with one memory and two valves.
 
         r = sigmoid(W_ir x + b_ir + W_hr h' + b_hr)           reset gate: how much of the memory the candidate hears

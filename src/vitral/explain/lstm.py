@@ -106,7 +106,9 @@ class Lstm(Recurrent):
         return LstmTick((t,), self.x[t], hidden, cell, tuple(self.make_gates(t, hidden)))
 
 
-def lstm(x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None, *, hidden: Any = None, cell: Any = None) -> Lstm:
+def unfold_lstm(
+    x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None, *, hidden: Any = None, cell: Any = None
+) -> Lstm:
     """Read a sequence with a short-term memory h and a long-term memory c.
 
         i = sigmoid(W_ii x + b_ii + W_hi h' + b_hi)    input gate          learn    i * g

@@ -16,13 +16,13 @@ from vitral.explain.checks import short
 from vitral.explain.convolution import convolve
 from vitral.explain.dense import join
 from vitral.explain.dropout import drop
-from vitral.explain.gru import gru
+from vitral.explain.gru import unfold_gru
 from vitral.explain.kernels import kernel
-from vitral.explain.lstm import lstm
+from vitral.explain.lstm import unfold_lstm
 from vitral.explain.normalisation import normalise_batch, normalise_neighbours
 from vitral.explain.pooling import pool, pool_globally
-from vitral.explain.rnn import rnn
-from vitral.explain.softmax import cross_entropy, softmax
+from vitral.explain.probabilities import cross_entropy, softmax
+from vitral.explain.rnn import unfold_rnn
 from vitral.explain.trace import Trace
 
 OPERATIONS: Mapping[str, Callable[..., Trace]] = {
@@ -36,9 +36,9 @@ OPERATIONS: Mapping[str, Callable[..., Trace]] = {
     "batch_norm": normalise_batch,
     "local_response_norm": normalise_neighbours,
     "dropout": drop,
-    "rnn": rnn,
-    "lstm": lstm,
-    "gru": gru,
+    "rnn": unfold_rnn,
+    "lstm": unfold_lstm,
+    "gru": unfold_gru,
 }
 
 

@@ -13,7 +13,7 @@ from vitral.explain.convolution import Convolution
 from vitral.explain.gradients import Gradient
 from vitral.explain.operations import build
 from vitral.explain.pooling import GlobalPooling, Pool, Pooling
-from vitral.explain.recurrent import Recurrent
+from vitral.explain.recurrent import Back, Recurrent
 from vitral.explain.through_time import fade
 from vitral.explain.trace import Moment, Operand, Place, Step, Trace
 
@@ -21,13 +21,16 @@ FORMAT, VERSION = "vitral.explain", 1
 Values = dict[str, Any]
 
 
-def record(trace: Trace, place: Place | None = None, *, gradient: Gradient | None = None, output: bool = True) -> Values:
+def record(
+    trace: Trace, place: Place | None = None, *, gradient: Gradient | None = None, back: Back | None = None, output: bool = True
+) -> Values:
     """Write a trace down as values that JSON holds; docs/explain.schema.json says what each means.
 
     Args:
         trace: the operation.
         place: the number of the output whose steps are told; none when left out.
         gradient: one number of a gradient, as ``trace.backward(...).of(...)`` gives it.
+        back: one step back in time through a recurrent cell, as ``trace.backward(...).at(t)`` gives it.
         output: False leaves the whole output out, and so never computes it.
 
     Raises:
@@ -46,6 +49,8 @@ def record(trace: Trace, place: Place | None = None, *, gradient: Gradient | Non
         values["moment"] = describe(trace.at(*place))
     if gradient is not None:
         values["gradient"] = differentiate(gradient)
+    if back is not None:
+        values["back"] = [_step(step) for step in back.steps]
     if output:
         values["output"] = numbers(trace.output, "output")
     return values | {"facts": facts(trace)}

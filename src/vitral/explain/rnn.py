@@ -59,7 +59,7 @@ class Rnn(Recurrent):
         return RnnTick((t,), self.x[t], hidden, None, tuple(self.make_gates(t, hidden, (self.function,))))
 
 
-def rnn(
+def unfold_rnn(
     x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None, *, hidden: Any = None, function: str = "tanh"
 ) -> Rnn:
     """Read a sequence with one neuron layer that remembers its last answer.

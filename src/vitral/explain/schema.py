@@ -81,7 +81,13 @@ SCHEMA: Schema = {
             "shape": _list({"type": "integer"}, "Of the output."),
             "facts": {"type": "object", "description": "What is true of the whole operation."},
         },
-        {"moment": _ref("moment"), "gradient": _ref("gradient"), "output": _ref("array"), "engine": _ref("engine")},
+        {
+            "moment": _ref("moment"),
+            "gradient": _ref("gradient"),
+            "back": _list(_ref("step"), "One step back in time through a recurrent cell, for the loss that sums every h."),
+            "output": _ref("array"),
+            "engine": _ref("engine"),
+        },
     ),
     "$defs": DEFINITIONS,
 }

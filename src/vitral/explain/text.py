@@ -10,6 +10,7 @@ import numpy as np
 
 from vitral.explain import sheet
 from vitral.explain.gradients import Gradient
+from vitral.explain.recurrent import Back
 from vitral.explain.trace import Moment, Operand, Step, Trace
 from vitral.explain.words import Language, say
 
@@ -41,8 +42,18 @@ def explain(trace: Trace, moment: Moment | None = None, *, width: int = 100, lan
     lines: Block = [(Span(sheet.title(trace, moment, language), "heading"),)]
     for fact in sheet.facts(trace, moment, language):
         lines += [(Span(part),) for part in textwrap.wrap(fact, width)]
+    return lines + _steps(moment.steps if moment is not None else (), width, language)
+
+
+def go_back(back: Back, t: int, *, width: int = 100, language: Language = "en") -> Block:
+    """Lay out one step back in time through a recurrent cell, as ``trace.backward(...).at(t)`` gives it."""
+    return [(Span(say("back_at", language, t), "heading"),), *_steps(back.steps, width, language)]
+
+
+def _steps(steps: Iterable[Step], width: int, language: Language) -> Block:
+    lines: Block = []
     part = ""
-    for number, step in enumerate(moment.steps if moment is not None else (), 1):
+    for number, step in enumerate(steps, 1):
         lines.append(())
         if step.part and step.part != part:
             part = step.part

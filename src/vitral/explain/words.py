@@ -96,6 +96,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "at_class": ("class {0}", "clase {0}"),
     "at_step": ("step t = {0}", "paso t = {0}"),
     "at_channel": ("channel {0}", "canal {0}"),
+    "back_at": (
+        "back through step t = {0}, for the loss that sums every h",
+        "hacia atrás por el paso t = {0}, con la pérdida que suma todos los h",
+    ),
     "at_place": ("place {}", "lugar {}"),
     "shapes": ("{} in, {} out", "{} entra, {} sale"),
     "shared": (

@@ -98,7 +98,7 @@ def explain_layer(
     computed = _computed(module, output, example, place)
     exact = float(np.asarray(moment.value).reshape(-1)[place[1] if moment.value.ndim and len(place) > 1 else 0])
     allowed = _allowed(moment, output.dtype, exact)
-    return Explained(layer, trace, moment, computed, computed - exact, allowed, _reason(output.dtype, allowed))
+    return Explained(layer, trace, moment, computed, computed - exact, allowed, _reason(output.dtype, computed - exact, allowed))
 
 
 def _find(model: nn.Module, layer: str) -> nn.Module:
@@ -150,8 +150,10 @@ def _allowed(moment: Moment, dtype: torch.dtype, exact: float) -> float:
     return roundings * unit * (float(np.abs(products).sum()) + abs(exact))
 
 
-def _reason(dtype: torch.dtype, allowed: float) -> str:
+def _reason(dtype: torch.dtype, deviation: float, allowed: float) -> str:
     name = str(dtype).removeprefix("torch.")
+    if deviation == 0:
+        return f"it computes in {name}, and nothing had to be rounded here"
     if dtype in (torch.bfloat16, torch.float16):
         bits = 8 if dtype is torch.bfloat16 else 11
         return f"it computes in {name}, which keeps {bits} bits of a number: weights, inputs and result are rounded, up to {allowed:.1g} in all"

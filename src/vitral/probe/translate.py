@@ -17,7 +17,11 @@ from vitral.errors import SpecError
 from vitral.explain.trace import Array, Trace
 from vitral.nets import blocks
 
-RECURRENT: dict[type[nn.Module], Callable[..., Trace]] = {nn.RNN: explain.rnn, nn.LSTM: explain.lstm, nn.GRU: explain.gru}
+RECURRENT: dict[type[nn.Module], Callable[..., Trace]] = {
+    nn.RNN: explain.unfold_rnn,
+    nn.LSTM: explain.unfold_lstm,
+    nn.GRU: explain.unfold_gru,
+}
 
 
 def numbers(tensor: Tensor) -> Array:
