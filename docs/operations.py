@@ -31,7 +31,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "([schema](explain.schema.json)).",
         "own": "Numbers of one's own: `vitral explain convolution --set 'image=[[1,3,2],[6,6,4],[5,7,6]]' --set kernels=sobel-x`, or `--file FILE` with a "
         "JSON object. Of a trained network: `vitral explain RUN LAYER --channel 3 --at 10,12` shows the sum that made that very number, and how far "
-        "the engine's own lies from it.",
+        "the engine's own lies from it; in Python, of any torch module: "
+        "`vitral.probe.explain_layer(model, \"conv1\", images, (3, 10, 12))`.",
         "convolution": "Convolution", "pooling": "Pooling", "dense": "The neuron", "softmax": "Probabilities", "rnn": "Recurrent cells", "lstm": "LSTM",
         "gru": "GRU", "kernels": "Kernels with a name", "kernel": "kernel", "sees": "what it sees", "numbers": "numbers",
         "gradient": "What the gradient of one weight is made of", "back": "`vitral explain {0} --preset {1} --gradient {2}`",
@@ -48,7 +49,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "([esquema](../explain.schema.json)).",
         "own": "Con números propios: `vitral explain convolution --set 'image=[[1,3,2],[6,6,4],[5,7,6]]' --set kernels=sobel-x`, o `--file FILE` con un "
         "objeto JSON. De una red entrenada: `vitral explain RUN LAYER --channel 3 --at 10,12` muestra la suma que hizo justo ese número y cuánto se "
-        "aparta de ella el del motor.",
+        "aparta de ella el del motor; en Python, con cualquier módulo de torch: "
+        "`vitral.probe.explain_layer(model, \"conv1\", images, (3, 10, 12))`.",
         "convolution": "Convolución", "pooling": "Agrupación (pooling)", "dense": "La neurona", "softmax": "Probabilidades", "rnn": "Celdas recurrentes",
         "lstm": "LSTM", "gru": "GRU", "kernels": "Kernels con nombre", "kernel": "kernel", "sees": "qué ve", "numbers": "números",
         "gradient": "De qué está hecho el gradiente de un peso", "back": "`vitral explain {0} --preset {1} --gradient {2} --language es`",

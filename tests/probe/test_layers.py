@@ -128,6 +128,20 @@ def test_settings_that_are_not_explained_are_named(module, message):
         explain_layer(nn.Sequential(module), "0", torch.ones(1, 1, 6, 6), (0, 0, 0))
 
 
+def test_a_kernel_of_even_size_keeps_the_side_by_an_odd_ring():
+    from vitral.nets.builders import build
+    from vitral.spec.network import Network
+
+    layer = {"kind": "convolution", "name": "even", "filters": 3, "size": [2, 4], "padding": "same"}
+    net = build(
+        Network.model_validate({"input": [2, 6, 7], "layers": [layer, {"kind": "dense", "units": 2}], "loss": {"kind": "softmax"}}), seed=1
+    )
+    torch.manual_seed(2)
+    x = torch.randn(1, 2, 6, 7)
+    for place in ((0, 0, 0), (1, 5, 6), (2, 3, 0)):
+        assert abs(explain_layer(net, "even", x, place).deviation) < 1e-6
+
+
 def test_every_layer_of_the_zoos_classic_networks_is_explained():
     from vitral.nets import build
     from vitral.nets.zoo import load
