@@ -73,6 +73,39 @@ def test_a_gradient_is_told_below_the_arithmetic():
     assert "measured by a finite difference: 6" in explain("convolution", "--preset", "L5", "--gradient", "kernels:0,0,1,1")
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of two steps, in a workspace of its own."""
+    workspace = tmp_path_factory.mktemp("runs")
+    made = CliRunner().invoke(app, ["train", "digits", "--steps", "2", "--workspace", str(workspace)])
+    assert made.exit_code == 0, made.output
+    return workspace
+
+
+@pytest.mark.parametrize("layer", ["conv1", "relu1", "pool2", "conv2"])
+def test_a_number_of_a_trained_network_is_its_sum(trained, layer, tmp_path):
+    drawing = tmp_path / "layer.svg"
+    where = ("last", layer, "--channel", "3", "--at", "2,4", "--example", "7", "--workspace", str(trained))
+    record = json.loads(explain(*where, "--json", "--svg", str(drawing)))
+    assert record["moment"]["place"] == [3, 2, 4]
+    assert record["engine"]["value"] == pytest.approx(record["moment"]["value"], abs=0.1)
+    assert record["engine"]["value"] - record["moment"]["value"] == pytest.approx(record["engine"]["deviation"])
+    ET.parse(drawing)
+    assert "the engine computed" in explain(*where)
+
+
+def test_a_trained_network_looks_at_ones_own_picture(trained, tmp_path):
+    from PIL import Image
+
+    Image.new("L", (40, 30), 200).save(tmp_path / "grey.png")
+    told = explain("last", "dense1", "--channel", "4", "--image", str(tmp_path / "grey.png"), "--workspace", str(trained))
+    assert "Fully connected layer: unit 4" in told
+    with pytest.raises(VitralError, match='the network has no layer "conv9"; did you mean "conv'):
+        explain("last", "conv9", "--workspace", str(trained))
+    with pytest.raises(VitralError, match="there is no example 99999: the test split has"):
+        explain("last", "conv1", "--example", "99999", "--workspace", str(trained))
+
+
 def test_a_step_back_in_time_is_told_and_recorded():
     told = explain("lstm", "--preset", "L28", "--backward")
     assert "back through step t = 2" in told
