@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vitral.cli import data, describe, evaluate, predict, runs, train
+from vitral.cli import data, describe, evaluate, explain, predict, runs, train
 from vitral.cli.options import command
 from vitral.errors import VitralError
 
@@ -29,6 +29,7 @@ app.command("runs")(runs.runs)
 app.command("show")(runs.show)
 app.command("zoo")(describe.zoo)
 app.add_typer(data.data_app, name="data")
+app.add_typer(explain.explain_app, name="explain")
 
 
 def _tell_version(wanted: bool) -> None:

@@ -144,6 +144,19 @@ class Finished:
             for path, row, places in zip(images, best.values, best.indices, strict=True)
         ]
 
+    def picture(self, path: Path) -> torch.Tensor:
+        """Give a picture as the network reads it, (1, C, H, W). Raises DataError when the file is no picture."""
+        pixels = torch.from_numpy(np.ascontiguousarray(picture.read(path, self.experiment.network.input)))
+        return self._images(Examples(pixels[None], torch.zeros(1, dtype=torch.int64)))(torch.arange(1))
+
+    def example(self, number: int) -> torch.Tensor:
+        """Give an example of the test split as the network reads it, (1, C, H, W). Raises DataError when there is no such example."""
+        own = self.experiment.data.model_copy(update={"otherwise": None})
+        test = gather(self.experiment.model_copy(update={"data": own})).dataset.test
+        if not 0 <= number < len(test):
+            raise DataError(f"there is no example {number}: the test split has {len(test):,}; use 0 to {len(test) - 1}")
+        return self._images(test)(torch.tensor([number]))
+
     def _measure(self, dataset: Dataset, views: Views) -> Evaluated:
         targets = dataset.test.targets
         if self.experiment.network.loss.kind == "regression":
