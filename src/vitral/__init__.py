@@ -13,9 +13,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-# PyTorch's threads wait for one another by spinning: with one other busy program on the machine a training step then takes
-# up to nine times as long (LAB.md). Read when torch is loaded, so it stands here; a person's own setting wins.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# PyTorch's threads wait for one another by spinning, by default for so long that one other busy program makes a training step take
+# nearly twice the time; after a short spin they now sleep (LAB.md). Read when torch is loaded, so it stands here; a person's own
+# setting wins.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if TYPE_CHECKING:
     from vitral.runtime.library import Trained, describe, fit, load, stream
