@@ -95,7 +95,14 @@ class Gate:
             Step("hidden_products", f"q = W_h{s} * h'", "×", hidden, memories, self.name),
             *told,
             Step("gate_sum", formula, "+", (products, bias, *memory), total, self.name),
-            Step("gate", f"{s} = {self.function}(z_{s})", self.function, (total,), value, self.name),
+            Step(
+                "gate" if self.function == "sigmoid" else "activation",
+                f"{s} = {self.function}(z_{s})",
+                self.function,
+                (total,),
+                value,
+                self.name,
+            ),
         )
 
 
