@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import kills, lives
+from harness import kills, lives, planted
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,8 @@ def test_a_failing_call_while_training_is_said_and_costs_nothing(tmp_path):
 def test_a_full_disk_is_said_and_costs_nothing(tmp_path):
     if not lives.can_mount(tmp_path):
         pytest.skip("a small disk can be mounted by root only")
-    kept(lives.full_disk(tmp_path))
+    report = kept(lives.full_disk(tmp_path))
+    assert {"a checkpoint was refused", "the curve was refused"} <= report.details.keys()
 
 
 def test_a_read_only_place_is_said_and_can_be_read(tmp_path):
@@ -48,6 +49,43 @@ def test_two_processes_do_not_train_one_run(tmp_path, processes):
 
 def test_a_jumping_clock_changes_nothing(tmp_path):
     kept(lives.clock_jumps(tmp_path))
+
+
+# Bugs planted on purpose: a harness that does not see them proves nothing.
+
+
+def test_a_full_disk_catches_a_short_file_under_the_final_name(tmp_path):
+    if not lives.can_mount(tmp_path):
+        pytest.skip("a small disk can be mounted by root only")
+    with planted.cuts_short():
+        failures = lives.full_disk(tmp_path, trials=1).failures
+    assert any(".safetensors is damaged" in failure for failure in failures)
+
+
+def test_a_read_only_place_catches_a_run_that_claims_to_be_saved(tmp_path):
+    with planted.claims_to_save():
+        assert lives.read_only(tmp_path).failures == ["start: nothing was said", "resume: nothing was said"]
+
+
+def test_two_processes_catch_a_lock_that_is_always_granted(tmp_path, processes):
+    failures = lives.two_at_once(tmp_path, lives=processes, planted="grants_every_lock").failures
+    assert any("the second process said" in failure and "'end': 'finished'" in failure for failure in failures)
+    assert any(failure.startswith("the first process: ") for failure in failures)
+
+
+@pytest.mark.parametrize(
+    ("bug", "num_runs", "sentence"),
+    [
+        (planted.measures_by_the_clock, 1, "a duration is the clock's"),
+        (planted.names_by_the_clock, 3, "the order is"),
+        (planted.saves_by_the_clock, 1, "checkpoints were not written when they were due"),
+    ],
+)
+def test_a_jumping_clock_catches_what_trusts_it(tmp_path, bug, num_runs, sentence):
+    with bug():
+        failures = lives.clock_jumps(tmp_path, num_runs=num_runs).failures
+    assert failures
+    assert all(sentence in failure for failure in failures)
 
 
 @pytest.mark.long
