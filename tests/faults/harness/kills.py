@@ -136,6 +136,11 @@ def run(root: Path, kills: int, *, lives: Lives, inside: int = 0, seed: int = 0,
                 report.count(f"inside a save, at {heard['inside']}" if heard["inside"] else "at a random moment")
             elif heard["status"]:
                 report.fail(f"run {number} broke off by itself")
+            elif sentence := heard.get("refused"):
+                if "has taken all its steps" in sentence:  # killed between its last step and saying so
+                    ended = "finished"
+                else:
+                    report.fail(f"run {number} cannot go on: {sentence}")
             known = _judge(report, place, known, saved, reference, f"run {number}, kill {report.trials}")
         if not report.failures and (wrong := tiny.differences(tiny.signature(place, known or ""), reference)):
             report.fail(f"run {number} after its end: {wrong}")
