@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from vitral.nets.blocks import Dropout, Stack
 from vitral.nets.whiten import whitening_kernels
 from vitral.spec.base import Layer
-from vitral.spec.layers import Convolution, Weighted
+from vitral.spec.layers import Convolution
 from vitral.spec.network import Network
+from vitral.spec.weighted import Learning
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +74,10 @@ class Net(Stack):
             layer = self._specs.get(path)
             for name, parameter in module.named_parameters(recurse=False):
                 if parameter.requires_grad:
-                    weighted = isinstance(layer, Weighted)
+                    weighted = isinstance(layer, Learning)
                     rate = getattr(layer, "learning_rate_factor", 1.0)
-                    decay = layer.decay_factor if isinstance(layer, Weighted) else 1.0
-                    found.append(Learned(f"{path}.{name}", parameter, weighted and name == "weight", rate, decay))
+                    decay = layer.decay_factor if isinstance(layer, Learning) else 1.0
+                    found.append(Learned(f"{path}.{name}", parameter, weighted and name.startswith("weight"), rate, decay))
         return tuple(found)
 
     @property

@@ -132,7 +132,7 @@ class Finished:
             raise DataError(f"run {self.id} learned numbers, not classes: expected a network that names things; use another run")
         if len(images) > MAX_PICTURES:
             raise DataError(f"expected at most {MAX_PICTURES:,} pictures at once, got {len(images):,}; give fewer")
-        shape = self.experiment.network.input
+        shape = self.experiment.network.image
         pixels = [torch.from_numpy(np.ascontiguousarray(picture.read(path, shape))) for path in images]
         if not pixels:
             return []
@@ -146,7 +146,7 @@ class Finished:
 
     def picture(self, path: Path) -> torch.Tensor:
         """Give a picture as the network reads it, (1, C, H, W). Raises DataError when the file is no picture."""
-        pixels = torch.from_numpy(np.ascontiguousarray(picture.read(path, self.experiment.network.input)))
+        pixels = torch.from_numpy(np.ascontiguousarray(picture.read(path, self.experiment.network.image)))
         return self._images(Examples(pixels[None], torch.zeros(1, dtype=torch.int64)))(torch.arange(1))
 
     def example(self, number: int) -> torch.Tensor:

@@ -42,14 +42,14 @@ def gather(experiment: Experiment, *, progress: Watcher | None = None, adapt: Ad
     """
     notes: tuple[str, ...] = ()
     try:
-        dataset = catalogue.load(experiment.data, shape=experiment.network.input, progress=progress)
+        dataset = catalogue.load(experiment.data, shape=experiment.network.image, progress=progress)
     except DataUnavailable as cause:
         if experiment.data.otherwise is None:
             raise
         substitute = zoo.load(experiment.data.otherwise)
         notes = (f"{substitute.name} runs instead of {experiment.name}: {cause}",)
         experiment = adapt(substitute) if adapt else substitute
-        dataset = catalogue.load(experiment.data, shape=experiment.network.input, progress=progress)
+        dataset = catalogue.load(experiment.data, shape=experiment.network.image, progress=progress)
     check(experiment, dataset)
     return Material(experiment, dataset, notes)
 
@@ -60,7 +60,7 @@ def check(experiment: Experiment, dataset: Dataset) -> None:
     Raises:
         ShapeError: it does not, with the numbers and the line to change.
     """
-    expected, got = dataset.shape, experiment.network.input
+    expected, got = dataset.shape, experiment.network.image
     if got != expected:
         raise ShapeError(
             f"network.input = {list(got)} does not fit {dataset.name}: its images are {_sides(expected)}; set input = {list(expected)}"

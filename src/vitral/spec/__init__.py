@@ -10,7 +10,7 @@ Example:
 from vitral.spec.advice import Advice, advise
 from vitral.spec.base import Count, Layer, Shape, Window
 from vitral.spec.codec import fingerprint, from_json, from_toml, parse, read, schema, to_json, to_toml
-from vitral.spec.experiment import Augmentation, Data, Experiment, Optimiser, Schedule, Training, Words
+from vitral.spec.experiment import Augmentation, Data, Experiment, Optimiser, Samples, Schedule, Training, Words
 from vitral.spec.layers import (
     Activation,
     BatchNorm,
@@ -28,8 +28,9 @@ from vitral.spec.layers import (
     Scale,
 )
 from vitral.spec.memory import LayerMemory, Memory, amount, estimate
-from vitral.spec.network import Hinge, Loss, Network, Regression, Softmax
+from vitral.spec.network import Hinge, Loss, Network, Regression, Series, Softmax, Tokens
 from vitral.spec.override import override
+from vitral.spec.sequence_layers import Convolution1d, Embedding, Gru, Lstm, OverTime, Pooling1d, Recurrent, Repeat, Rnn
 from vitral.spec.shapes import LayerReport, walk
 from vitral.spec.table import Description, Row, describe
 
@@ -39,14 +40,17 @@ __all__ = [
     "Augmentation",
     "BatchNorm",
     "Convolution",
+    "Convolution1d",
     "Count",
     "Data",
     "Dense",
     "Description",
     "Dropout",
+    "Embedding",
     "Experiment",
     "Flatten",
     "GlobalPooling",
+    "Gru",
     "Hinge",
     "Layer",
     "LayerMemory",
@@ -55,18 +59,27 @@ __all__ = [
     "LeakyRelu",
     "LocalResponseNorm",
     "Loss",
+    "Lstm",
     "Maxout",
     "Memory",
     "Network",
     "Optimiser",
+    "OverTime",
     "Pooling",
+    "Pooling1d",
+    "Recurrent",
     "Regression",
+    "Repeat",
     "Residual",
+    "Rnn",
     "Row",
+    "Samples",
     "Scale",
     "Schedule",
+    "Series",
     "Shape",
     "Softmax",
+    "Tokens",
     "Training",
     "Window",
     "Words",

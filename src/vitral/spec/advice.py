@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vitral.spec.base import pair, times, volume
+from vitral.spec.base import pair, times, times_of, volume
 from vitral.spec.experiment import Experiment, Words
 from vitral.spec.layers import BatchNorm, Convolution, Dense, Pooling, Residual
+from vitral.spec.sequence_layers import Recurrent
 from vitral.spec.shapes import LayerReport
 
 # Each sentence says what, then why, then what to do. {layer} and the other words in braces are filled in by the rule of that name.
@@ -81,6 +82,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{layer} starts with all weights at zero, so no gradient passes through it at first: use zero only at the end of a residual block",
         "{layer} empieza con todos los pesos a cero, y ningún gradiente la atraviesa al principio: use zero solo al final de un bloque residual",
     ),
+    "long_memory": (
+        "a gradient fades on its way back through {length} steps of a simple recurrent cell, so that it learns only from the last few: use lstm or gru",
+        "un gradiente se desvanece al volver por {length} pasos de una celda recurrente simple, que solo aprende de los últimos: use lstm o gru",
+    ),
+    "no_clip": (
+        "through time a gradient can also explode, all at once, and nothing holds it here: use training.clip = 5",
+        "a través del tiempo un gradiente también puede explotar, de golpe, y aquí nada lo frena: use training.clip = 5",
+    ),
     "high_learning_rate": (
         "a learning rate of {rate} is high for {kind}, which usually diverges above {limit}: start with {start}",
         "una tasa de aprendizaje de {rate} es alta para {kind}, que suele divergir por encima de {limit}: empiece con {start}",
@@ -98,6 +107,8 @@ SOURCES = {
     "bias_before_norm": "arXiv:1502.03167, section 3.2",
     "dropout_before_norm": "arXiv:1801.05134",
     "small_batch_norm": "arXiv:1803.08494",
+    "long_memory": "lecture L22",
+    "no_clip": "arXiv:1211.5063",
 }
 
 LIMITS = {
@@ -112,6 +123,9 @@ LIMITS = {
     "muon": (0.5, 0.05),
 }
 """The learning rate above which each optimiser usually diverges, and one to start with."""
+
+LONG = 30
+"""How many steps a simple recurrent cell's gradient survives at best."""
 
 BENDING = {"relu", "sigmoid", "tanh", "gelu", "silu", "elu", "softplus", "leaky_relu", "maxout"}
 
@@ -137,7 +151,7 @@ def advise(experiment: Experiment) -> tuple[Advice, ...]:
     Example:
         A 5x5 pooling window gives the code ``pooling_window`` at that layer, with the lecture's reason (L11).
     """
-    found = [*_layers(experiment.network.reports, experiment, "", None), *_whole(experiment), *_rate(experiment)]
+    found = [*_layers(experiment.network.reports, experiment, "", None), *_whole(experiment), *_time(experiment), *_rate(experiment)]
     return tuple(sorted(found, key=lambda advice: advice.number or 10**6))
 
 
@@ -204,13 +218,13 @@ def _window(report: LayerReport, layer: Convolution | Pooling, number: int, name
 def _whole(experiment: Experiment) -> Iterator[Advice]:
     """Advise on the network as a whole: what it sees, where its parameters are, how it ends."""
     network = experiment.network
-    reports, (_, height, width) = network.reports, network.input
+    reports = network.reports
     last = reports[-1]
     spatial = [report for report in reports if len(report.output) == 3]
     if spatial and len(last.output) == 1 and any(isinstance(r.layer, Convolution | Residual) for r in spatial):
-        end = spatial[-1]
+        end, (_, height, width) = spatial[-1], network.image
         if end.field[0] < height or end.field[1] < width:
-            yield _say("small_field", end.number, end.name, field=times(end.seen(network.input)), sides=times((height, width)))
+            yield _say("small_field", end.number, end.name, field=times_of(end.seen(network.shape)), sides=times((height, width)))
     for report in reports:
         share = report.parameters.value / max(1, network.num_parameters)
         if isinstance(report.layer, Dense) and share > 0.9 and spatial:
@@ -222,6 +236,16 @@ def _whole(experiment: Experiment) -> Iterator[Advice]:
     bent = [report for report in reports if report.layer.kind == "sigmoid"]
     if len(bent) > 2 and not any(isinstance(r.layer, BatchNorm | Residual) for r in reports):
         yield _say("vanishing", bent[-1].number, bent[-1].name, count=len(bent))
+
+
+def _time(experiment: Experiment) -> Iterator[Advice]:
+    """Advise on what happens to gradients on their way back through time."""
+    cells = [report for report in experiment.network.reports if isinstance(report.layer, Recurrent)]
+    for report in cells:
+        if report.layer.kind == "rnn" and report.input[0] > LONG:
+            yield _say("long_memory", report.number, report.name, length=report.input[0])
+    if cells and experiment.training.clip is None:
+        yield _say("no_clip", None, None)
 
 
 def _rate(experiment: Experiment) -> Iterator[Advice]:

@@ -37,6 +37,14 @@ def _padding(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         raise ValueError(words) from None
 
 
+def one_padding(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """Answer for a padding along time with one sentence."""
+    try:
+        return handler(value)
+    except ValidationError:
+        raise ValueError(f'must be a whole number from 0 to {LARGEST}, as 2, or "same", got {short(value)}') from None
+
+
 LARGEST = 2**20
 Flag = Annotated[bool, Field(strict=True)]
 Positive = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
@@ -96,7 +104,8 @@ class Answers(NamedTuple):
 class Layer(Spec):
     """One operation of a network. A subclass answers for its shape, its parameters and its cost, all without torch.
 
-    Each answer takes ``shape``, the layer's input without the batch axis: (C, H, W) for images, (N,) for vectors.
+    Each answer takes ``shape``, the layer's input without the batch axis: (C, H, W) for images, (N,) for vectors, (T, F) for sequences
+    of T steps.
     """
 
     kind: str
@@ -141,11 +150,38 @@ def times(value: int | tuple[int, int]) -> str:
 
 def image(shape: Shape) -> tuple[int, int, int]:
     """Insist on an image (C, H, W)."""
+    if len(shape) == 2:
+        raise ShapeError(
+            f"expected an image (channels, height, width), got a sequence of {shape[0]} steps; use convolution_1d, pooling_1d or over_time"
+        )
     if len(shape) != 3:
         raise ShapeError(
             f"expected an image (channels, height, width), got a vector of {shape[0]}; put this layer before flatten, dense and global pooling"
         )
     return shape[0], shape[1], shape[2]
+
+
+def sequence(shape: Shape) -> tuple[int, int]:
+    """Insist on a sequence (T, F)."""
+    if len(shape) == 3:
+        raise ShapeError(f"expected a sequence (steps, features), got an image of {times_of(shape)}; use a layer for images")
+    if len(shape) != 2:
+        raise ShapeError(
+            f"expected a sequence (steps, features), got a vector of {shape[0]}; put this layer before over_time, or repeat it"
+        )
+    return shape[0], shape[1]
+
+
+def no_sequence(shape: Shape, cure: str) -> Shape:
+    """Refuse a sequence, whose steps would be taken for something else."""
+    if len(shape) == 2:
+        raise ShapeError(f"expected an image or a vector, got a sequence of {shape[0]} steps; {cure}")
+    return shape
+
+
+def times_of(shape: Shape) -> str:
+    """Write a shape as on a slide: (16, 32, 32) is ``16x32x32``."""
+    return "x".join(map(str, shape))
 
 
 def volume(shape: Shape) -> int:
@@ -157,7 +193,7 @@ def volume(shape: Shape) -> int:
 
 
 def whole(shape: Shape) -> Window | None:
-    """Give the window that looks at all of an image at once; None for a vector."""
+    """Give the window that looks at all of an image at once; None for a vector and for the steps of a sequence."""
     return Window((shape[1], shape[2]), (shape[1], shape[2])) if len(shape) == 3 else None
 
 
@@ -170,3 +206,11 @@ def slide(size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, in
             raise ShapeError(f"a {times(size)} {what} does not fit a {times(sides)} image; use padding >= {cure} or a smaller size")
         places.append((side + 2 * rings - extent) // step + 1)
     return places[0], places[1]
+
+
+def slide_along(size: int, stride: int, padding: int, steps: int, what: str) -> int:
+    """Count the positions of a window along a sequence: floor((steps + 2*padding - size) / stride) + 1."""
+    if size > steps + 2 * padding:
+        cure = -(-(size - steps) // 2)
+        raise ShapeError(f"a {what} of {size} steps does not fit a sequence of {steps}; use padding >= {cure} or a smaller size")
+    return (steps + 2 * padding - size) // stride + 1

@@ -25,7 +25,9 @@ ALIASES = {
     "kernel": "size", "kernel_size": "size", "width": "size", "out_channels": "filters", "channels": "filters", "num_filters": "filters",
     "neurons": "units", "pad": "padding", "p": "probability", "drop_prob": "probability", "rate": "probability", "lr": "learning_rate",
     "weight_decay": "l2_decay", "decay": "l2_decay", "batch": "batch_size", "num_epochs": "epochs", "ema": "average", "beta": "betas",
-    "dataset": "source", "method": "kind", "type": "kind", "optim": "optimiser", "gradient_clipping": "clip", "dtype": "precision",
+    "simple_rnn": "rnn", "conv1d": "convolution_1d", "conv_1d": "convolution_1d", "max_pool_1d": "pooling_1d", "embed": "embedding",
+    "hidden": "hidden_size", "num_units": "hidden_size", "units": "hidden_size", "embedding_dim": "size", "timesteps": "length",
+    "seq_length": "length", "vocabulary": "symbols", "vocab_size": "symbols", "dataset": "source", "method": "kind", "type": "kind", "optim": "optimiser", "gradient_clipping": "clip", "dtype": "precision",
 }  # fmt: skip
 """What the field calls our keys and kinds elsewhere."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from vitral.errors import SpecError
-from vitral.spec.base import Amount, Fraction, Positive, Rate, Share, Spec, short
+from vitral.spec.base import Amount, Fraction, NotNegative, Number, Positive, Rate, Share, Spec, short
 from vitral.spec.network import Network
 
 Text = Annotated[str, Field(max_length=4096)]
@@ -24,8 +24,25 @@ class Data(Spec):
     """Use only the first so many training examples."""
     test_size: Positive | None = None
     """Use only the first so many test examples."""
+    symbols: Literal["characters", "bytes"] = "characters"
+    """Of a text: what one symbol is. bytes takes any file as it is."""
+    split: tuple[Share, Share, Share] = (0.8, 0.1, 0.1)
+    """Of a text: which shares of it, from its beginning on, are learned from, watched while learning, and tested on at the end."""
+    validation: Text | None = None
+    """Of a text: a file of its own to watch while learning, in place of a share of the source."""
+    test: Text | None = None
+    """Of a text: a file of its own to test on at the end, in place of a share of the source."""
     otherwise: Text | None = None
     """The experiment of the zoo that runs instead where the data cannot be had (no network)."""
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        if self.split[0] == 0 or abs(sum(self.split) - 1) > 1e-9:
+            shares = ", ".join(f"{share:g}" for share in self.split)
+            raise ValueError(
+                f"expected three shares with the sum 1 of which the first is not 0, got split = [{shares}]; as [0.8, 0.1, 0.1]"
+            )
+        return self
 
 
 class Augmentation(Spec):
@@ -103,7 +120,7 @@ class Optimiser(Choice):
 class Schedule(Choice):
     """How the learning rate goes from step to step, as a factor of the optimiser's own."""
 
-    uses: ClassVar = {"final": ("cosine", "linear", "one_cycle"), "every": ("step",), "gamma": ("step",)}
+    uses: ClassVar = {"final": ("cosine", "linear", "one_cycle"), "every": ("step",), "gamma": ("step",), "after": ("step",)}
 
     kind: Literal["constant", "step", "cosine", "linear", "one_cycle"] = "constant"
     """The curve after the warm-up; one_cycle is a warm-up and a cosine down."""
@@ -117,6 +134,33 @@ class Schedule(Choice):
     """For step: multiply by ``gamma`` after each so many epochs."""
     gamma: Share = 0.1
     """The factor that step multiplies by."""
+    after: NotNegative = 0
+    """For step: so many epochs pass before it begins to count."""
+
+
+class Samples(Spec):
+    """Texts that the network writes while it learns: always from the same prompt and seed, so that they can be compared."""
+
+    at: Annotated[tuple[Positive, ...], Field(max_length=1000)] = (100, 300, 700, 2000)
+    """After which steps, as the lecture shows them."""
+    every: Positive | None = None
+    """And after each so many steps."""
+    prompt: Text = ""
+    """What the network reads first; the first line of the text when left out."""
+    length: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 300
+    """How many symbols it writes."""
+    temperature: Amount = 0.8
+    """Divides the scores: below 1 it writes what is likely, above 1 it dares more; 0 takes the likeliest symbol each time."""
+    top_k: Positive | None = None
+    """Choose among so many likeliest symbols only."""
+    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
+    """Choose among the likeliest symbols that have this probability together (nucleus sampling, arXiv:1904.09751)."""
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
+    """Of the draws."""
+
+    def due(self, step: int) -> bool:
+        """Say whether a text is written after this step."""
+        return step in self.at or (self.every is not None and step % self.every == 0)
 
 
 class Training(Spec):
@@ -146,6 +190,8 @@ class Training(Spec):
     """Of the numbers that flow through the layers; auto takes what the device is fast at, weights are float32 always."""
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     """How images lie in memory; auto takes what the device is fast at."""
+    samples: Samples = Samples()
+    """What a network that reads a text writes while it learns."""
 
     @model_validator(mode="before")
     @classmethod
@@ -187,9 +233,18 @@ class Experiment(Spec):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         self.network.reports  # noqa: B018 - raises ShapeError naming the layer
-        side = min(self.network.input[1:])
+        if self.reads_sequences:
+            if self.augmentation != Augmentation():
+                raise SpecError("augmentation varies images, but the network reads sequences; leave augmentation out")
+            return self
+        side = min(self.network.image[1:])
         for name in ("shift", "cutout"):
             if (value := getattr(self.augmentation, name)) >= side:
-                h, w = self.network.input[1:]
+                h, w = self.network.image[1:]
                 raise SpecError(f"augmentation.{name} = {value} leaves nothing of a {h}x{w} image; use less than {side}")
         return self
+
+    @property
+    def reads_sequences(self) -> bool:
+        """Say whether the network reads texts or series instead of images."""
+        return not isinstance(self.network.input, tuple)

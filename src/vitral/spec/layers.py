@@ -17,7 +17,6 @@ from vitral.spec.base import (
     Flag,
     Fraction,
     Layer,
-    Number,
     Padding,
     PaddingPair,
     Pair,
@@ -27,30 +26,16 @@ from vitral.spec.base import (
     Share,
     Window,
     image,
+    no_sequence,
     pair,
     slide,
     times,
     volume,
     whole,
 )
+from vitral.spec.sequence_layers import Convolution1d, Embedding, Gru, Lstm, OverTime, Pooling1d, Repeat, Rnn
 from vitral.spec.shapes import LayerReport, walk
-
-Initialisation = Literal["he", "lecun", "xavier", "dirac", "zero", "default"]
-
-
-class Weighted(Layer):
-    """A layer that learns weights."""
-
-    bias: Flag = True
-    """Add a learned number to every filter or unit."""
-    init: Initialisation = "default"
-    """he: N(0, 2/fan_in); lecun: N(0, 1/fan_in); xavier: N(0, 2/(fan_in+fan_out)); dirac: passes its input on; default: torch's."""
-    bias_init: Number | None = None
-    """Every bias starts here; by default as ``init`` says: 0, or torch's own draw."""
-    learning_rate_factor: Amount = 1.0
-    """The layer learns at this many times the common learning rate; 0 freezes it."""
-    decay_factor: Amount = 1.0
-    """The layer's weights decay at this many times the common L1 and L2 decay."""
+from vitral.spec.weighted import Weighted
 
 
 class Convolution(Weighted):
@@ -180,35 +165,46 @@ class Flatten(Layer):
     kind: Literal["flatten"] = "flatten"
 
     def output(self, shape: Shape) -> Shape:
-        return (volume(shape),)
+        return (volume(no_sequence(shape, "use over_time, which knows where a sequence ends")),)
 
     def window(self, shape: Shape) -> Window | None:
         return whole(shape)  # the vector as a whole has seen all of the image
 
 
 class Dense(Weighted):
-    """Joins every unit with every number of its input (an image is flattened first)."""
+    """Joins every unit with every number of its input (an image is flattened first); of a sequence, at every step by the same weights."""
 
     kind: Literal["dense"] = "dense"
-    units: Positive
-    """How many numbers come out."""
+    units: Positive | Literal["symbols"]
+    """How many numbers come out; "symbols" for one score a symbol of the text."""
+
+    def count(self) -> int:
+        """Give the number of units. Raises ShapeError where no text says how many symbols there are."""
+        if self.units == "symbols":
+            raise ShapeError('units = "symbols" needs network.input = { kind = "tokens" }; give units as a number')
+        return self.units
 
     def output(self, shape: Shape) -> Shape:
-        return (self.units,)
+        return (shape[0], self.count()) if len(shape) == 2 else (self.count(),)
 
     def parameters(self, shape: Shape) -> Count:
-        weights = self.units * volume(shape)
-        text = f"{self.units}x{volume(shape)}"
-        return Count(f"{text}+{self.units}", weights + self.units) if self.bias else Count(text, weights)
+        units, inputs = self.count(), _joined(shape)
+        text = f"{units}x{inputs}"
+        return Count(f"{text}+{units}", units * inputs + units) if self.bias else Count(text, units * inputs)
 
     def multiply_adds(self, shape: Shape) -> int:
-        return self.units * volume(shape)
+        return volume(self.output(shape)) * _joined(shape)
 
     def window(self, shape: Shape) -> Window | None:
         return whole(shape)
 
     def summary(self) -> str:
-        return f"{self.units} units"
+        return f"{self.units} units" if self.units != "symbols" else "one unit a symbol"
+
+
+def _joined(shape: Shape) -> int:
+    """Count the numbers that one unit reads: all of an image or a vector, those of one step of a sequence."""
+    return shape[1] if len(shape) == 2 else volume(shape)
 
 
 class Activation(Layer):
@@ -237,6 +233,7 @@ class Maxout(Layer):
     """How many consecutive channels or units compete."""
 
     def output(self, shape: Shape) -> Shape:
+        no_sequence(shape, "put maxout behind over_time")
         if shape[0] % self.group_size:
             raise ShapeError(f"group_size = {self.group_size} does not divide the {shape[0]} channels; use a divisor of {shape[0]}")
         return shape[0] // self.group_size, *shape[1:]
@@ -268,6 +265,9 @@ class BatchNorm(Layer):
     """Learn a factor per channel; without it only a shift is learned."""
     learning_rate_factor: Amount = 1.0
     """The layer learns at this many times the common learning rate; 0 freezes it."""
+
+    def output(self, shape: Shape) -> Shape:
+        return no_sequence(shape, "put batch_norm behind over_time, or leave it out")
 
     def parameters(self, shape: Shape) -> Count:
         return Count(f"2x{shape[0]}", 2 * shape[0]) if self.scale else Count(f"{shape[0]}", shape[0])
@@ -320,7 +320,7 @@ class Residual(Layer):
     """identity adds the input as it is; projection brings it to the right shape by a 1x1 convolution (no bias)."""
 
     def answers(self, shape: Shape, inner: tuple[LayerReport, ...]) -> Answers:
-        end = inner[-1].output
+        end = no_sequence(inner[-1].output, "put residual blocks behind over_time")
         counts = [report.parameters for report in inner]
         cost = sum(report.multiply_adds for report in inner)
         if self.shortcut == "projection":
@@ -373,7 +373,15 @@ LayerSpec = Annotated[
     | BatchNorm
     | LocalResponseNorm
     | Scale
-    | Residual,
+    | Residual
+    | Embedding
+    | Rnn
+    | Lstm
+    | Gru
+    | OverTime
+    | Repeat
+    | Convolution1d
+    | Pooling1d,
     Field(discriminator="kind"),
 ]
 Residual.model_rebuild()

@@ -9,8 +9,11 @@ from pathlib import Path
 from vitral.errors import SpecError
 from vitral.spec.base import volume
 from vitral.spec.experiment import Experiment, Optimiser, Training
-from vitral.spec.layers import BatchNorm, Convolution, Dense, Residual
+from vitral.spec.layers import BatchNorm, Convolution, Residual
+from vitral.spec.network import Tokens
+from vitral.spec.sequence_layers import Recurrent
 from vitral.spec.shapes import LayerReport
+from vitral.spec.weighted import Learning, Weighted
 
 FLOAT32, BFLOAT16, INT64, BOOL = 4, 2, 8, 1  # bytes a number
 
@@ -91,9 +94,10 @@ def estimate(experiment: Experiment) -> Memory:
     """
     training = experiment.training
     item = BFLOAT16 if training.precision == "bfloat16" else FLOAT32
-    end = next((row for row in reversed(_flat(experiment.network.reports)) if isinstance(row.layer, Convolution | Dense)), None)
+    end = next((row for row in reversed(_flat(experiment.network.reports)) if isinstance(row.layer, Learning)), None)
     layers = tuple(_layer(report, training, item, end) for report in experiment.network.reports)
-    batch = volume(experiment.network.input) * training.batch_size * item
+    tokens = experiment.network.input if isinstance(experiment.network.input, Tokens) else None
+    batch = (tokens.length * INT64 if tokens else volume(experiment.network.shape) * item) * training.batch_size
     passing = max(volume(report.input) + volume(report.output) for report in _flat(experiment.network.reports))
     return Memory(layers, batch, passing * training.batch_size * item)
 
@@ -163,7 +167,7 @@ def _learned(row: LayerReport) -> int:
     """Count a layer's own weights that move: none where it is frozen, only the projection's in a residual block."""
     if isinstance(row.layer, Residual):
         return row.parameters.value - sum(inner.parameters.value for inner in row.inner)
-    if isinstance(row.layer, Convolution | Dense | BatchNorm) and not row.layer.learning_rate_factor:
+    if isinstance(row.layer, Learning | BatchNorm) and not row.layer.learning_rate_factor:
         return 0
     if isinstance(row.layer, Convolution) and row.layer.whitening:
         return row.layer.filters if row.layer.bias else 0
@@ -178,8 +182,17 @@ def _remembered(row: LayerReport, optimiser: Optimiser, last: bool) -> int:
     others = optimiser.others or Optimiser()
     if last or isinstance(row.layer, BatchNorm):
         return learned * _states(others)
-    biases = row.output[0] if isinstance(row.layer, Convolution | Dense) and row.layer.bias and learned else 0
+    biases = _biases(row) if learned else 0
     return (learned - biases) * _states(optimiser) + biases * _states(others)
+
+
+def _biases(row: LayerReport) -> int:
+    """Count a layer's biases: one a filter or unit; two a unit of every gate in a recurrent cell."""
+    layer = row.layer
+    if isinstance(layer, Recurrent):
+        return 2 * layer.gates * layer.hidden_size * layer.directions
+    along = len(row.output) == 2  # a sequence: features stand last
+    return row.output[1 if along else 0] if isinstance(layer, Weighted) and layer.bias else 0
 
 
 def _states(optimiser: Optimiser) -> int:
@@ -192,6 +205,8 @@ def _kept(row: LayerReport, item: int) -> int:
     kind = row.layer.kind
     if kind == "flatten":
         return 0  # the same numbers, seen as a vector
+    if isinstance(row.layer, Recurrent):
+        return size * item * {1: 1, 3: 5, 4: 6}[row.layer.gates]  # every gate, and what is handed on
     extra = INT64 * size if kind in {"pooling", "global_pooling"} and getattr(row.layer, "mode", "") == "max" else 0
     if kind == "dropout":
         extra = BOOL * size

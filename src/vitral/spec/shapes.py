@@ -28,8 +28,13 @@ class LayerReport:
     jump: tuple[int, int]
     inner: tuple[LayerReport, ...] = ()
 
-    def seen(self, whole: Shape) -> tuple[int, int]:
-        """Cut the receptive field at an image (C, H, W): a position cannot see more than there is."""
+    def seen(self, whole: Shape) -> tuple[int, ...]:
+        """Cut the receptive field at an image (C, H, W) or a sequence (T, F): a position cannot see more than there is.
+
+        Of a sequence it is a number of steps, (T,).
+        """
+        if len(whole) == 2:
+            return (min(self.field[0], whole[0]),)
         return min(self.field[0], whole[1]), min(self.field[1], whole[2])
 
 
@@ -77,6 +82,10 @@ SHORT = {
     "batch_norm": "norm",
     "local_response_norm": "lrn",
     "residual": "block",
+    "embedding": "embed",
+    "over_time": "over_time",
+    "convolution_1d": "conv",
+    "pooling_1d": "pool",
 }
 
 
@@ -85,9 +94,11 @@ RESERVED = frozenset(
         "T_destination",
         "add_module",
         "apply",
+        "aside",
         "bfloat16",
         "buffers",
         "call_super_init",
+        "carry",
         "children",
         "compile",
         "cpu",
@@ -98,6 +109,7 @@ RESERVED = frozenset(
         "eval",
         "extra_repr",
         "float",
+        "forget",
         "forward",
         "generator",
         "get_buffer",
@@ -110,6 +122,7 @@ RESERVED = frozenset(
         "layers",
         "learned",
         "load_state_dict",
+        "memories",
         "modules",
         "mtia",
         "named_buffers",
@@ -120,6 +133,7 @@ RESERVED = frozenset(
         "num_parameters",
         "parameters",
         "prepare",
+        "remember",
         "register_backward_hook",
         "register_buffer",
         "register_forward_hook",

@@ -13,8 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vitral.spec.advice import Advice, advise
+from vitral.spec.base import times_of
 from vitral.spec.experiment import Experiment
 from vitral.spec.memory import Memory, estimate
+from vitral.spec.network import Network, Tokens
 from vitral.spec.shapes import LayerReport
 
 
@@ -64,20 +66,34 @@ def describe(experiment: Experiment) -> Description:
         costs 1,228,800 multiply-adds and sees 5x5 pixels.
     """
     network, memory = experiment.network, estimate(experiment)
-    first = Row(0, "input", "input", "", "", sides(network.input), "", 0, 0, "1x1", memory.batch, memory.batch / memory.total)
+    first = Row(
+        0,
+        "input",
+        "input",
+        _settings(network),
+        "",
+        times_of(network.shape),
+        "",
+        0,
+        0,
+        "1" if experiment.reads_sequences else "1x1",
+        memory.batch,
+        memory.batch / memory.total,
+    )
     rows = [first]
     for report, layer in zip(network.reports, memory.layers, strict=True):
-        rows.append(_row(report, network.input, layer.total, layer.total / memory.total, 0))
-        rows.extend(_inner(report, network.input, 1))
+        rows.append(_row(report, network.shape, layer.total, layer.total / memory.total, 0))
+        rows.extend(_inner(report, network.shape, 1))
     return Description(experiment, tuple(rows), network.num_parameters, network.multiply_adds, memory, advise(experiment))
 
 
-def sides(shape: tuple[int, ...]) -> str:
-    """Write a shape as on a slide: (16, 32, 32) is ``16x32x32``."""
-    return "x".join(map(str, shape))
+def _settings(network: Network) -> str:
+    if isinstance(network.input, Tokens):
+        return f"{network.num_symbols} symbols" if network.input.symbols else f"about {network.num_symbols} symbols, the text will say"
+    return ""
 
 
-def _inner(report: LayerReport, whole: tuple[int, int, int], depth: int) -> list[Row]:
+def _inner(report: LayerReport, whole: tuple[int, ...], depth: int) -> list[Row]:
     rows: list[Row] = []
     for inner in report.inner:
         rows.append(_row(inner, whole, 0, 0.0, depth))
@@ -85,19 +101,19 @@ def _inner(report: LayerReport, whole: tuple[int, int, int], depth: int) -> list
     return rows
 
 
-def _row(report: LayerReport, whole: tuple[int, int, int], num_bytes: int, share: float, depth: int) -> Row:
+def _row(report: LayerReport, whole: tuple[int, ...], num_bytes: int, share: float, depth: int) -> Row:
     layer = report.layer
     return Row(
         number=report.number,
         name=report.name,
         kind=layer.kind,
         settings=layer.summary(),
-        input=sides(report.input),
-        output=sides(report.output),
+        input=times_of(report.input),
+        output=times_of(report.output),
         parameters=str(report.parameters) if report.parameters.value else "",
         num_parameters=report.parameters.value,
         multiply_adds=report.multiply_adds,
-        field=sides(report.seen(whole)),
+        field=times_of(report.seen(whole)),
         num_bytes=num_bytes,
         share=share,
         depth=depth,
