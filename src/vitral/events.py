@@ -25,7 +25,11 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Event):
-    """Training begins, or goes on from ``step`` when the run was resumed. All that decides the numbers is stated here."""
+    """Training begins, or goes on from ``step`` when the run was resumed. All that decides the numbers is stated here.
+
+    ``unit`` says what an example is wherever examples are counted: "images", "sequences", or the "characters" (or bytes) of a text, each
+    of which is one prediction.
+    """
 
     kind: ClassVar[str] = "run_started"
     run: str
@@ -39,10 +43,12 @@ class RunStarted(Event):
     num_train: int
     num_test: int
     num_steps: int
+    steps_per_epoch: int
     batch_size: int
     data: str
     data_sha256: str
     versions: dict[str, str]
+    unit: str = "images"
     exact: bool = True
     notes: tuple[str, ...] = ()
 
@@ -78,7 +84,7 @@ class EpochDone(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated(Event):
-    """The network measured on a whole split. ``low`` and ``high`` bound the accuracy with 95 % confidence (Wilson's interval).
+    """The network measured on a whole split, "test" or "validation"; of a text ``loss`` is in nats a symbol. ``low`` and ``high`` bound the accuracy with 95 % confidence (Wilson's interval).
 
     ``confusion[i][j]`` counts examples of class i that were taken for class j. ``views`` names what was averaged: "one" or "flip".
     """
@@ -94,6 +100,20 @@ class Evaluated(Event):
     low: float | None
     high: float | None
     confusion: tuple[tuple[int, ...], ...] | None
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleWritten(Event):
+    """The network wrote ``text`` after it had read ``prompt``; the same prompt and seed each time, so that texts can be compared."""
+
+    kind: ClassVar[str] = "sample_written"
+    prompt: str
+    text: str
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    seed: int
     seconds: float
 
 
@@ -136,7 +156,8 @@ class RunEnded(Event):
 
 
 KINDS: dict[str, type[Event]] = {
-    event.kind: event for event in (RunStarted, BatchDone, EpochDone, Evaluated, ControlChanged, Checkpointed, Diverged, RunEnded)
+    event.kind: event
+    for event in (RunStarted, BatchDone, EpochDone, Evaluated, SampleWritten, ControlChanged, Checkpointed, Diverged, RunEnded)
 }
 
 

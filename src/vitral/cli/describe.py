@@ -61,6 +61,7 @@ def show(description: Description, out: Console) -> None:
         f"[bright_black]{escape(experiment.data.source)} · {experiment.network.loss.kind} loss · {training.optimiser.kind} · "
         f"batch {training.batch_size} · {length}[/bright_black]\n"
     )
+    what = "sequences" if experiment.reads_sequences else "images"
     wide = out.width >= WIDE
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black", show_footer=True, footer_style="bold")
     table.add_column("layer", no_wrap=True)
@@ -75,7 +76,7 @@ def show(description: Description, out: Console) -> None:
         table.add_row(*_cells(row, wide))
     out.print(table)
     out.print(
-        f"\n[bright_black]Memory while training on {training.batch_size} images at a time: activations {amount(memory.activations)}, "
+        f"\n[bright_black]Memory while training on {training.batch_size} {what} at a time: activations {amount(memory.activations)}, "
         f"weights {amount(memory.weights)}, gradients {amount(memory.gradients)}, optimiser {amount(memory.optimiser)}. "
         "An estimate; the data and PyTorch itself come on top.[/bright_black]"
     )

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from vitral.cli.plain import Silent
-from vitral.cli.standing import results
+from vitral.cli.standing import one_line, results
 from vitral.cli.words import bar, duration, number, percent, spark, thousands
 from vitral.events import BatchDone, Event, RunStarted
 
@@ -79,7 +79,7 @@ class Display(Silent):
     def _lines(self, width: int) -> list[Text]:
         now, start = self.standing, self.standing.start
         assert start is not None, "the picture begins with RunStarted"
-        sets = f"{thousands(start.num_train)} + {thousands(start.num_test)} images of {start.data}"
+        sets = f"{thousands(start.num_train)} + {thousands(start.num_test)} {start.unit} of {start.data}"
         machine = f"{start.device} · {start.precision} · {start.memory_format} · {start.num_threads} threads"
         loss, accuracy, pace = now.loss, now.accuracy, now.examples_per_second
         rate = now.recent[-1].learning_rate if now.recent else None
@@ -94,14 +94,26 @@ class Display(Silent):
             Text(),
             self._loss(loss, width),
             _row("training", f"{percent(accuracy):>9}   last {len(now.recent)} batches" if accuracy is not None else ""),
-            _row("test", f" {test}"),
-            _row("speed", f"{number(pace):>9} images/s" if pace is not None else ""),
+            _row(measured.split if measured else "test", f" {test}"),
+            _row("speed", f"{number(pace):>9} {start.unit}/s" if pace is not None else ""),
             _row("rate", f"{number(rate):>9}" if rate is not None else ""),
+            *self._sample(width),
             Text(),
             *happened,
             *[Text()] * (2 - len(happened)),
             Text(f"  {self.note}", style=QUIET),
         ]
+
+    def _sample(self, width: int) -> list[Text]:
+        """Show the beginning of the last text that the network wrote: always four lines where it writes texts."""
+        if self.standing.start is None or self.standing.start.unit != "characters":
+            return []
+        sample = self.standing.sample
+        title = f"  it wrote after step {thousands(sample.step)}" if sample else "  it has not written yet"
+        room = max(8, width - 4)
+        signs = one_line(sample.prompt + sample.text) if sample else ""
+        lines = [Text(f"    {signs[start : start + room]}") for start in range(0, 3 * room, room)]
+        return [Text(), Text(title, style=QUIET), *lines]
 
     def _progress(self, width: int) -> Text:
         now = self.standing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +24,7 @@ def evaluate(
     run: RunId = "last",
     *,
     tta: Annotated[bool, typer.Option("--tta", help="Average each picture with its mirror image.")] = False,
+    split: Annotated[Literal["test", "validation", "train"] | None, typer.Option(help="Of a text: which part of it.")] = None,
     device: Device = "auto",
     workspace: Workspace = None,
     json: Json = False,
@@ -35,7 +36,7 @@ def evaluate(
         from vitral.runtime.finished import finished
 
         trained = finished(run, workspace=workspace_of(workspace), device=device)
-        measured = trained.evaluate("flip" if tta else "one", progress=loading.watch)
+        measured = trained.evaluate("flip" if tta else split or "", progress=loading.watch)
     if json:
         from vitral.events import to_json
 
@@ -53,9 +54,12 @@ def show(run: str, measured: Evaluated, classes: Sequence[str], out: Console) ->
 
     views = "the mean over image and mirror image" if measured.views == "flip" else "one look at each"
     out.print(f"[bold]{escape(run)}[/bold] at step {thousands(measured.step)}")
-    out.print(f"[bright_black]{thousands(measured.num_examples)} test images, {views}[/bright_black]\n")
-    if measured.accuracy is None or measured.confusion is None or measured.low is None or measured.high is None:
+    out.print(f"[bright_black]{thousands(measured.num_examples)} examples of the {measured.split} split, {views}[/bright_black]\n")
+    if measured.accuracy is None or measured.low is None or measured.high is None:
         out.print(f"  loss {number(measured.loss)}")
+        return
+    if measured.confusion is None:
+        _show_text(measured, out)
         return
     right = f"{thousands(measured.num_correct or 0)} right; 95 % confidence: {percent(measured.low)} to {percent(measured.high)}"
     out.print(f"  accuracy [bold]{result(measured)}[/bold]   {right}")
@@ -66,6 +70,18 @@ def show(run: str, measured: Evaluated, classes: Sequence[str], out: Console) ->
         out.print()
     for count, truth, said in mistakes(measured.confusion)[:MOST_MISTAKES]:
         out.print(f"  {thousands(count):>5}  {escape(classes[truth])} taken for {escape(classes[said])}")
+
+
+def _show_text(measured: Evaluated, out: Console) -> None:
+    """Print how well a text was predicted, in the units that the field uses."""
+    import math
+
+    from vitral.cli.words import number, percent
+
+    assert measured.accuracy is not None
+    out.print(f"  loss        [bold]{measured.loss:.4f} nats[/bold] a symbol = {measured.loss / math.log(2):.4f} bits")
+    out.print(f"  perplexity  {number(math.exp(min(measured.loss, 700)))}   as if it chose among so many equally likely symbols")
+    out.print(f"  right       {percent(measured.accuracy)}   of its likeliest next symbols were the next one")
 
 
 def matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> Table:

@@ -56,7 +56,7 @@ class Lines(Silent):
         words = tell(event)
         if isinstance(event, RunStarted):
             machine = f"{event.device}, {event.precision}, {event.memory_format}, {event.num_threads} threads"
-            words = f"{event.run}: {self.title}; {machine}; {thousands(event.num_steps)} steps of {event.batch_size} images of {event.data}"
+            words = f"{event.run}: {self.title}; {machine}; {thousands(event.num_steps)} steps of {event.batch_size} {_together(event.unit)} {event.data}"
             words = "\n".join([words, *event.notes])
         elif isinstance(event, RunEnded):
             words = f"{event.outcome} at step {thousands(event.step)} after {duration(event.seconds)}"
@@ -76,9 +76,13 @@ class Lines(Silent):
         parts = [f"step {thousands(now.step)} of {thousands(now.num_steps)}"]
         parts += [f"loss {number(now.loss)}"] if now.loss is not None else []
         parts += [f"training accuracy {percent(now.accuracy)}"] if now.accuracy is not None else []
-        parts += [f"{number(now.examples_per_second)} images/s"] if now.examples_per_second else []
+        parts += [f"{number(now.examples_per_second)} {now.start.unit if now.start else 'examples'}/s"] if now.examples_per_second else []
         parts += [f"about {duration(now.seconds_left)} left"] if now.seconds_left is not None else []
         return ", ".join(parts)
+
+
+def _together(unit: str) -> str:
+    return "streams of" if unit == "characters" else f"{unit} of"
 
 
 class JsonLines(Silent):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from vitral.cli.options import Json, RunId, Workspace, command, console, print_json, title_of, workspace_of
 
@@ -29,7 +31,7 @@ def runs(workspace: Workspace = None, json: Json = False) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from vitral.cli.words import percent, thousands
+    from vitral.cli.words import thousands
 
     out = console()
     if not known:
@@ -39,22 +41,41 @@ def runs(workspace: Workspace = None, json: Json = False) -> None:
     table.add_column("run", no_wrap=True)
     table.add_column("state")
     table.add_column("step", justify="right", no_wrap=True)
-    table.add_column("test accuracy", justify="right", no_wrap=True)
+    table.add_column("measured", justify="right", no_wrap=True)
     for info in known:
         of = f" of {thousands(info.num_steps)}" if info.num_steps else ""
-        accuracy = percent(info.accuracy) if info.accuracy is not None else "–"
-        table.add_row(f"[bold]{escape(info.id)}[/bold]", info.shown, f"{thousands(info.step)}{of}", accuracy)
+        table.add_row(f"[bold]{escape(info.id)}[/bold]", info.shown, f"{thousands(info.step)}{of}", _measured(info))
     out.print(table)
 
 
-def show(run: RunId = "last", workspace: Workspace = None, json: Json = False) -> None:
+def _measured(info: RunInfo) -> str:
+    from vitral.cli.words import number, percent
+
+    if info.is_text and info.loss is not None:
+        return f"{info.loss:.3f} nats"
+    if info.accuracy is not None:
+        return percent(info.accuracy)
+    return f"loss {number(info.loss)}" if info.loss is not None else "–"
+
+
+def show(
+    run: RunId = "last",
+    *,
+    samples: Annotated[bool, typer.Option("--samples", help="Show the texts that it wrote while it learned.")] = False,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
     """Show one run: its settings, its curve, what was measured and what was changed on the way."""
     from vitral.runtime.workspace import events, experiment_of, find
 
     place = workspace_of(workspace)
     info = find(place, run)
     experiment, stream = experiment_of(place, info.id), events(place, info.id)
-    if json:
+    if samples:
+        from vitral.cli.ladder import show_samples
+
+        show_samples(info, experiment, stream, console(), json=json)
+    elif json:
         print_json(to_values(info, experiment, stream))
     else:
         _show(info, experiment, stream, console(), f" --workspace {workspace}" if workspace else "")
@@ -76,7 +97,7 @@ def _show(info: RunInfo, experiment: Experiment, stream: Sequence[Event], out: C
     if start:
         out.print(
             f"[bright_black]{start.device} · {start.precision} · {start.memory_format} · {start.num_threads} threads   "
-            f"{thousands(start.num_parameters)} parameters, {thousands(start.num_train)} + {thousands(start.num_test)} images of "
+            f"{thousands(start.num_parameters)} parameters, {thousands(start.num_train)} + {thousands(start.num_test)} {start.unit} of "
             f"{escape(start.data)}, batch {start.batch_size}, seed {start.seed}[/bright_black]"
         )
         for note in start.notes:
@@ -87,7 +108,7 @@ def _show(info: RunInfo, experiment: Experiment, stream: Sequence[Event], out: C
         curve = f"[dark_orange]{spark(values, width)}[/dark_orange]"
         out.print(f"\nloss  {curve}  {number(min(finite))} to {number(max(finite))}\n")
     for event in stream:
-        if event.kind in ("evaluated", "control_changed", "diverged"):
+        if event.kind in ("evaluated", "sample_written", "control_changed", "diverged"):
             out.print(f"  {escape(tell(event))}")
     out.print(f"\n  {command()} {_next(info)}{where}")
 

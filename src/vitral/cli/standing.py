@@ -18,6 +18,7 @@ from vitral.events import (
     Event,
     RunEnded,
     RunStarted,
+    SampleWritten,
 )
 
 WINDOW = 50
@@ -35,6 +36,7 @@ class Standing:
         self.recent: deque[BatchDone] = deque(maxlen=WINDOW)
         self.evaluated: Evaluated | None = None
         self.averaged: Evaluated | None = None  # over the image and its mirror image
+        self.sample: SampleWritten | None = None
         self.ended: RunEnded | None = None
         self.diverged: Diverged | None = None
         self.happened: deque[str] = deque(maxlen=3)
@@ -52,10 +54,12 @@ class Standing:
                     self._since = (time.monotonic(), event.step)
             case RunStarted():
                 self.start = event
-            case Evaluated(split="test", views="one"):
+            case Evaluated(views="one"):
                 self.evaluated = event
-            case Evaluated(split="test"):
+            case Evaluated():
                 self.averaged = event
+            case SampleWritten():
+                self.sample = event
             case Diverged():
                 self.diverged = event
             case RunEnded():
@@ -75,7 +79,7 @@ class Standing:
         """How many epochs the whole run takes, the last one perhaps not whole."""
         if not self.start:
             return 0
-        return math.ceil(self.start.num_steps / math.ceil(self.start.num_train / self.start.batch_size))
+        return math.ceil(self.start.num_steps / self.start.steps_per_epoch)
 
     @property
     def loss(self) -> float | None:
@@ -115,6 +119,8 @@ def tell(event: Event) -> str:
         case Evaluated():
             averaged = " with flip averaging" if event.views == "flip" else ""
             words = f"{event.split} {result(event)} at {at}{averaged}, {thousands(event.num_examples)} examples"
+        case SampleWritten():
+            words = f"wrote at {at}: {one_line(event.text)}"
         case EpochDone():
             known = f", training accuracy {percent(event.accuracy)}" if event.accuracy is not None else ""
             words = f"epoch {event.epoch} done: loss {number(event.loss)}{known}"
@@ -131,7 +137,14 @@ def results(standing: Standing) -> str:
 
 
 def result(event: Evaluated) -> str:
-    """Write an evaluation's outcome: ``75.9 % ± 0.8``, or the loss of a regression."""
+    """Write an evaluation's outcome: ``75.9 % ± 0.8``, the loss of a regression, or ``1.45 nats, 57.2 % right`` of a text."""
     if event.accuracy is None or event.low is None or event.high is None:
         return f"loss {number(event.loss)}"
+    if event.confusion is None:
+        return f"{event.loss:.3f} nats, {percent(event.accuracy)} right"
     return interval(event.accuracy, event.low, event.high)
+
+
+def one_line(text: str) -> str:
+    """Write a text in one line: line ends become ``↵``, what cannot be printed is left out."""
+    return "".join("↵" if sign == "\n" else sign if sign.isprintable() else "" for sign in text.replace("\r\n", "\n"))

@@ -114,18 +114,16 @@ def _say_goodbye(run: Run, ended: RunEnded, display: Display | Silent, out: Cons
     from vitral.cli.words import thousands
 
     standing = display.standing
-    test = standing.evaluated
+    test, start = standing.evaluated, standing.start
     figure = ""
-    if test and test.accuracy is not None:
-        figure = f" Test accuracy {results(standing)}, on {thousands(test.num_examples)} images."
+    if test and start and test.accuracy is not None:
+        words = f"{test.split.capitalize()} {'result' if test.confusion is None else 'accuracy'}"
+        figure = f" {words} {results(standing)}, on {thousands(test.num_examples)} {start.unit}."
     out.print()
     if ended.outcome == "finished":
         out.print(f"[bold]Finished.[/bold]{figure}")
-        if run.experiment.augmentation.flip == "none":
-            out.print(f"  {command()} evaluate {run.id}{where}   shows which class is taken for which")
-        else:
-            out.print(f"  {command()} evaluate {run.id}{where} --tta   measures it again, with flip averaging")
-        out.print(f"  {command()} predict {run.id}{where} PICTURE   names what is on a picture of yours")
+        for words, what in _next_steps(run, start.unit if start else "images"):
+            out.print(f"  {command()} {words}{where}   {what}")
     elif ended.outcome == "interrupted":
         out.print(f"[bold]Saved[/bold] at step {thousands(ended.step)} of {thousands(standing.num_steps)}. Go on with:")
         out.print(f"  {command()} train --resume {run.id}{where}")
@@ -134,3 +132,19 @@ def _say_goodbye(run: Run, ended: RunEnded, display: Display | Silent, out: Cons
         words = f" at step {thousands(what.step)}, layer {what.layer}: {what.what}" if what else ""
         out.print(f"[bold]Diverged[/bold]{words}. The last finite checkpoint is kept; train again with a smaller learning rate:")
         out.print(f"  {command()} train {run.experiment.name}{where} --set training.optimiser.learning_rate=RATE")
+
+
+def _next_steps(run: Run, unit: str) -> list[tuple[str, str]]:
+    """Say what can be done with a finished run: the words to type, and what they do."""
+    if unit == "characters":
+        return [
+            (f"sample {run.id}", "writes a text"),
+            (f"show {run.id} --samples", "shows what it wrote while it learned"),
+            (f"inside {run.id}", "shows its gates and its cells"),
+        ]
+    measure = (f"evaluate {run.id}", "shows which class is taken for which")
+    if unit == "sequences":
+        return [measure]
+    if run.experiment.augmentation.flip != "none":
+        measure = (f"evaluate {run.id} --tta", "measures it again, with flip averaging")
+    return [measure, (f"predict {run.id} PICTURE", "names what is on a picture of yours")]

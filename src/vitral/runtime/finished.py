@@ -17,7 +17,8 @@ from vitral.data import picture
 from vitral.data.augment import normaliser
 from vitral.data.dataset import Dataset, Examples, Statistics
 from vitral.data.progress import Watcher
-from vitral.errors import DataError, StoreError
+from vitral.data.vocabulary import Vocabulary
+from vitral.errors import DataError, SpecError, StoreError
 from vitral.events import Evaluated
 from vitral.nets.builders import build
 from vitral.nets.net import Net
@@ -27,8 +28,9 @@ from vitral.runtime.material import gather
 from vitral.spec.experiment import Experiment
 from vitral.store import weights
 from vitral.train import precision
-from vitral.train.evaluate import Views, evaluate, predict
+from vitral.train.evaluate import Views, predict
 from vitral.train.state import State, evaluation_weights
+from vitral.train.subjects import Taught, lessons
 
 MAX_PICTURES = 1000
 
@@ -101,12 +103,25 @@ class Finished:
         """Name the classes in the order of the scores; empty for a regression."""
         return tuple(self._data["classes"])
 
-    def evaluate(self, views: Views = "one", *, progress: Watcher | None = None) -> Evaluated:
-        """Measure the network on the whole test split, "one" look at each image or the mean of the image and its mirror ("flip").
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Give the symbols of the text that the network learned from.
 
         Raises:
-            DataError: the data cannot be had, or are not those that the network was trained with.
-            SpecError: "flip" for a regression.
+            DataError: it reads no text.
+        """
+        values = self._data.get("vocabulary")
+        if values is None:
+            raise DataError(
+                f"run {self.id} learned from {self._data['name']}, which is no text: expected a network that reads one; use another run"
+            )
+        return Vocabulary.from_json(values)
+
+    def gather(self, progress: Watcher | None = None) -> Taught:
+        """Load the data that the network was trained with.
+
+        Raises:
+            DataError: they cannot be had, or are not the same any more.
         """
         own = self.experiment.data.model_copy(update={"otherwise": None})
         dataset = gather(self.experiment.model_copy(update={"data": own}), progress=progress).dataset
@@ -115,7 +130,25 @@ class Finished:
                 f"{dataset.name} is not what run {self.id} was trained with: expected SHA-256 {self._data['sha256'][:8]}..., "
                 f"got {dataset.sha256[:8]}...; bring the old data back, or train a new run with these"
             )
-        return self._measure(dataset, views)
+        return dataset
+
+    def evaluate(self, what: str = "", *, progress: Watcher | None = None) -> Evaluated:
+        """Measure the network on a whole split.
+
+        Args:
+            what: of images "one" look at each (the default), or the mean of the image and its mirror, "flip"; of a text the part of it,
+                "test" (the default), "validation" or "train".
+            progress: is told how a download goes.
+
+        Raises:
+            DataError: the data cannot be had, or are not those that the network was trained with.
+            SpecError: something that these data or this network cannot be measured in.
+        """
+        chosen = lessons(self.experiment, self.gather(progress), self.precision)
+        known = chosen.ways
+        if what and what not in known:
+            raise SpecError(f'{chosen.unit} cannot be measured in the way "{what}"; use one of {", ".join(known)}')
+        return chosen.measure(self.net, what or known[0], step=self.step, epoch=self._epoch, autocast=self._autocast)
 
     def predict(self, images: Sequence[Path], *, top: int = 3, views: Views = "one") -> list[Prediction]:
         """Name what is on pictures: the middle of each is cut out, resized to the network's input, and looked at.
@@ -151,26 +184,13 @@ class Finished:
 
     def example(self, number: int) -> torch.Tensor:
         """Give an example of the test split as the network reads it, (1, C, H, W). Raises DataError when there is no such example."""
-        own = self.experiment.data.model_copy(update={"otherwise": None})
-        test = gather(self.experiment.model_copy(update={"data": own})).dataset.test
+        dataset = self.gather()
+        if not isinstance(dataset, Dataset):
+            raise DataError(f"run {self.id} learned from {dataset.name}, which has no images; use another run")
+        test = dataset.test
         if not 0 <= number < len(test):
             raise DataError(f"there is no example {number}: the test split has {len(test):,}; use 0 to {len(test) - 1}")
         return self._images(test)(torch.tensor([number]))
-
-    def _measure(self, dataset: Dataset, views: Views) -> Evaluated:
-        targets = dataset.test.targets
-        if self.experiment.network.loss.kind == "regression":
-            targets = targets.view(len(targets), *self.experiment.network.output)
-        return evaluate(
-            self.net,
-            self._images(dataset.test),
-            targets,
-            self.experiment.network.loss,
-            views=views,
-            step=self.step,
-            epoch=self._epoch,
-            autocast=self._autocast,
-        )
 
     def _images(self, examples: Examples) -> Callable[[torch.Tensor], torch.Tensor]:
         """Normalise with the training set's own statistics, which the checkpoint holds."""

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from vitral.nets.net import Net
     from vitral.runtime.finished import Answer, Finished
     from vitral.store.states import State
-    from vitral.train.evaluate import Views
 
 
 def fit(
@@ -153,13 +152,15 @@ class Trained:
         measured = [event for event in self.history if isinstance(event, Evaluated) and event.views == "one"]
         return measured[-1].accuracy if measured else None
 
-    def evaluate(self, views: Views = "one") -> Evaluated:
+    def evaluate(self, what: str = "") -> Evaluated:
         """Measure on the whole test set: "one" look at each image, or "flip" for the mean of the image and its mirror image.
+
+        Of a text it is "test", "validation" or "train", the part that is measured.
 
         Raises:
             DataError: the data cannot be had, or are not those that the network was trained with.
         """
-        return self._trained.evaluate(views)
+        return self._trained.evaluate(what)
 
     def predict(self, picture: str | Path, *, top: int = 3) -> tuple[Answer, ...]:
         """Name what is on a picture: the likeliest classes with ``name`` and ``probability``, the likeliest first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ class RunInfo:
     """One run as a list shows it.
 
     ``killed`` means that the book says "running" and nobody holds the run's lock: its process is gone, and it can be resumed.
-    ``accuracy`` is the last one measured on the test set, between 0 and 1.
+    ``accuracy`` is the last one measured, between 0 and 1, and ``loss`` the mean loss there; ``is_text`` where both are of single symbols.
     """
 
     id: str
@@ -37,6 +38,8 @@ class RunInfo:
     step: int
     num_steps: int
     accuracy: float | None
+    loss: float | None
+    is_text: bool
     note: str
     process: int
 
@@ -143,6 +146,8 @@ def _info(workspace: Path, row: Row) -> RunInfo:
         step=row.step,
         num_steps=row.num_steps,
         accuracy=measured.accuracy if measured else None,
+        loss=measured.loss if measured and math.isfinite(measured.loss) else None,
+        is_text=measured is not None and measured.accuracy is not None and measured.confusion is None,
         note=row.note,
         process=row.process,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -61,8 +61,9 @@ def _first_activation(net: Net, forward: Callable[[], object]) -> Finding | None
     found: list[str] = []
     names = {module: name for name, module in net.named_modules() if not list(module.children())}
 
-    def look(module: nn.Module, _: object, output: Tensor) -> None:
-        if not found and not output.isfinite().all():
+    def look(module: nn.Module, _: object, output: Any) -> None:
+        values = output if isinstance(output, Tensor) else output[0]  # sequences carry their lengths along
+        if not found and not values.isfinite().all():
             found.append(names[module])
 
     hooks = [module.register_forward_hook(look) for module in names]

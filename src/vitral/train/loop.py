@@ -1,7 +1,5 @@
 """Training, as a stream of events: pausing is not asking for the next one, one batch is one ``next()``."""
 
-# B batch  C channels  H height  W width
-
 from __future__ import annotations
 
 import contextlib
@@ -16,25 +14,20 @@ import torch
 from torch import Tensor
 
 from vitral import events
-from vitral.data.augment import Augmenter, normaliser
-from vitral.data.batches import order
-from vitral.data.dataset import Dataset
 from vitral.errors import StoreError
 from vitral.events import BatchDone, ControlChanged, Diverged, EpochDone, Evaluated, Event, RunEnded, RunStarted
 from vitral.nets.builders import build
 from vitral.nets.initialise import generator
-from vitral.nets.loss import criterion
 from vitral.spec.experiment import Experiment
 from vitral.train import divergence, precision, schedule
 from vitral.train.average import Average
 from vitral.train.control import Controls
-from vitral.train.evaluate import Views, evaluate
+from vitral.train.lessons import Batch
 from vitral.train.memory import keep_freed
 from vitral.train.optimise import Optimiser
 from vitral.train.progress import Progress
-from vitral.train.state import AVERAGE, DROPOUT, NET, State, keep, put_back
-
-NUM_WHITENING_IMAGES = 5000
+from vitral.train.state import AVERAGE, DROPOUT, MEMORY, NET, State, keep, part, put_back
+from vitral.train.subjects import Taught, lessons
 
 
 class Trainer:
@@ -42,11 +35,11 @@ class Trainer:
 
     Between two events all of it is consistent: ``state()`` may be taken, and a trainer that loads it goes on to the same bits. Nothing is
     drawn from torch's global generator: an epoch's order and every augmentation are functions of (seed, epoch, example), first weights of
-    (seed, layer), and dropout has a generator of its own.
+    (seed, layer), and dropout has a generator of its own. What a recurrent network remembers of a text belongs to the state.
 
     Args:
         experiment: what to train, fitting the data.
-        dataset: its training split is learned from, its test split measured.
+        dataset: images, a text or sequences: the training split is learned from, the test split measured.
         device: "auto", "cpu" or "cuda".
         run: the name of the run, for the record.
     Raises:
@@ -55,7 +48,7 @@ class Trainer:
         ``for event in Trainer(zoo.load("default"), dataset).events(): print(event)``
     """
 
-    def __init__(self, experiment: Experiment, dataset: Dataset, *, device: str = "auto", run: str = "") -> None:
+    def __init__(self, experiment: Experiment, dataset: Taught, *, device: str = "auto", run: str = "") -> None:
         self.experiment = experiment
         self.dataset = dataset
         self.run = run
@@ -67,34 +60,17 @@ class Trainer:
         self._notes: tuple[str, ...] = (self.precision.reason,)
         self._diverged = False
 
-        place, dtype, layout = self.precision.device, self.precision.dtype, self.precision.memory_format
+        place = self.precision.device
         if place.type == "cpu":
             keep_freed()
-        normalise, seed = experiment.data.normalise, experiment.seed
-        self._augment = Augmenter(
-            experiment.augmentation,
-            dataset.train,
-            dataset.statistics,
-            normalise=normalise,
-            seed=seed,
-            dtype=dtype,
-            memory_format=layout,
-            device=place,
-        )
-        self._test_images = normaliser(
-            dataset.test, dataset.statistics, normalise=normalise, dtype=dtype, memory_format=layout, device=place
-        )
-        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
-
-        self.net = build(experiment.network, seed=seed)
-        if self.net.whitens:
-            train_images = normaliser(dataset.train, dataset.statistics, normalise=normalise)
-            self.net.prepare(train_images(torch.arange(min(NUM_WHITENING_IMAGES, len(dataset.train)))))
+        self._lessons = lessons(experiment, dataset, self.precision)
+        self.net = build(experiment.network, seed=experiment.seed)
+        self._lessons.prepare(self.net)
         self.net.to(device=place)
-        self.net.to(memory_format=layout)  # type: ignore[call-overload]
-        self.net.draw_from(generator(seed, "dropout", place))
+        self.net.to(memory_format=self.precision.memory_format)  # type: ignore[call-overload]
+        self.net.draw_from(generator(experiment.seed, "dropout", place))
+        self.net.carry(self._lessons.carries)
         self._numbers = divergence.numbers(self.net)
-        self._criterion = criterion(experiment.network.loss)
         self._optimiser = self._new_optimiser()
         self._average = Average(self.net, experiment.training.average) if experiment.training.average else None
 
@@ -106,7 +82,8 @@ class Trainer:
     @property
     def num_steps(self) -> int:
         """Count the steps of the whole training at the present batch size."""
-        return self._progress.num_steps(self.experiment.training, len(self.dataset.train), self.controls.batch_size)
+        per_step = self._lessons.per_step(self.controls.batch_size)
+        return self._progress.num_steps(self.experiment.training, self._num_train, per_step)
 
     def events(self) -> Iterator[Event]:
         """Train, and tell what happens: RunStarted; BatchDone after each step; EpochDone and Evaluated; at last RunEnded.
@@ -119,7 +96,7 @@ class Trainer:
             if self._changes:
                 yield self._changes.popleft()
             elif self._progress.due:
-                yield self._summary() if self._progress.due[0] == "epoch" else self._evaluation()
+                yield self._summary() if self._progress.due[0] == "epoch" else self._measurement()
             elif self._progress.over(self.experiment.training):
                 break
             else:
@@ -157,6 +134,7 @@ class Trainer:
         tensors = keep(NET, self.net.state_dict().items()) | self._optimiser.tensors()
         if self._average:
             tensors |= keep(AVERAGE, self._average.tensors.items())
+        tensors |= keep(MEMORY, self.net.memories().items())
         tensors[DROPOUT] = self.net.generator.get_state()
         return State(
             tensors,
@@ -185,6 +163,7 @@ class Trainer:
         self._optimiser.load(state.tensors)
         if self._average:
             put_back(AVERAGE, self._average.tensors, state.tensors)
+        self.net.remember(part(state.tensors, MEMORY))
         now = precision.machine(self.precision)
         reasons = [f"{name} was {was}, is {now.get(name)}" for name, was in values["machine"].items() if now.get(name) != was]
         if now["device"].split(":")[0] == values["machine"]["device"].split(":")[0]:
@@ -197,35 +176,37 @@ class Trainer:
         """Take one step: look at a batch, compare the answers with what is true, correct the weights."""
         began = time.perf_counter()
         training, now = self.experiment.training, self._progress
-        indices = self._epoch_order(now.epoch)[now.position : now.position + self.controls.batch_size]
-        rate = schedule.factor(training.schedule, now.share(training, len(self.dataset.train)), now.epoch)
+        rate = schedule.factor(training.schedule, now.share(training, self._num_train), now.epoch)
         self.net.train()
         self._optimiser.clear_gradients()
         with _recording(), precision.repeatable(self.precision.device):
-            x = self._augment(indices, now.epoch)  # (B, C, H, W)
-            targets = self._targets(indices)
-            scores = self._forward(x)
-            loss = self._criterion(scores, targets)
+            batch = self._lessons.batch(now.epoch, now.position, self.controls.batch_size)
+            if batch.fresh:
+                self.net.forget()
+            remembered = self.net.memories()
+            scores = self._forward(batch.x)
+            loss = self._lessons.loss(scores, batch.targets)
             loss.backward()  # type: ignore[no-untyped-call]
-            mean, num_correct = loss.item(), self._count_correct(scores, targets)
+            mean, num_correct = loss.item(), self._lessons.count_correct(scores, batch.targets)
             if not math.isfinite(mean):
                 self._optimiser.clear_gradients()  # all of them are spoiled; the cause lies before
-                return self._break_off(x)
+                return self._break_off(batch, remembered)
             penalty = self._optimiser.penalty()
             self._optimiser.step(rate, training.clip)
             if not divergence.are_finite(self._numbers):
-                return self._break_off(x)
+                return self._break_off(batch, remembered)
             if self._average:
                 self._average.follow(now.step)
         seconds = time.perf_counter() - began
         self._progress = now.after(
             training,
-            num_train=len(self.dataset.train),
-            num_seen=len(indices),
+            num_train=self._num_train,
+            ends_at=batch.ends_at,
+            num_examples=batch.num_examples,
             loss=mean,
             num_correct=num_correct or 0,
             seconds=seconds,
-            flips=self.experiment.augmentation.flip != "none" and num_correct is not None,
+            measurements=lambda last: self._lessons.measurements(last=last),
         )
         return BatchDone(
             step=self.step,
@@ -233,69 +214,54 @@ class Trainer:
             loss=mean,
             penalty=penalty,
             num_correct=num_correct,
-            num_examples=len(indices),
+            num_examples=batch.num_examples,
             learning_rate=self.controls.optimiser.learning_rate * rate,
             seconds=seconds,
         )
 
-    def _forward(self, x: Tensor) -> Tensor:
+    def _forward(self, x: Any) -> Tensor:
         """Give the scores in float32, computed in the run's precision."""
         with self.precision.autocast():
             scores: Tensor = self.net(x)
         return scores.float()
 
-    def _targets(self, indices: Tensor) -> Tensor:
-        targets = self.dataset.train.targets[indices].to(self.precision.device)
-        return targets.view(len(indices), *self.experiment.network.output) if self._is_regression else targets
-
-    def _count_correct(self, scores: Tensor, targets: Tensor) -> int | None:
-        return None if self._is_regression else int((scores.argmax(1) == targets).sum().item())
-
     @property
-    def _is_regression(self) -> bool:
-        return self.experiment.network.loss.kind == "regression"
+    def _num_train(self) -> int:
+        """Count the examples of an epoch at the present batch size."""
+        return self._lessons.num_train(self.controls.batch_size)
 
-    def _epoch_order(self, epoch: int) -> Tensor:
-        if self._order[0] != epoch:
-            self._order = (epoch, order(self.experiment.seed, epoch, len(self.dataset.train)))
-        return self._order[1]
-
-    def _break_off(self, x: Tensor) -> Diverged:
+    def _break_off(self, batch: Batch, remembered: dict[str, Tensor]) -> Diverged:
         """End a run that has lost its numbers: the step just taken does not count, and its weights will not be given out."""
         self._diverged = True
-        finding = divergence.locate(self.net, lambda: self._forward(x))
+
+        def again() -> None:
+            self.net.remember(remembered)
+            self._forward(batch.x)
+
+        finding = divergence.locate(self.net, again)
         return Diverged(step=self.step, layer=finding.layer, what=finding.what)
 
     def _summary(self) -> EpochDone:
-        now, num_train = self._progress, len(self.dataset.train)
+        now = self._progress
         self._progress = now.next_epoch()
+        regression = self.experiment.network.loss.kind == "regression"
         return EpochDone(
             step=now.step,
             epoch=now.epoch + 1,
-            loss=now.loss_sum / num_train,
-            accuracy=None if self._is_regression else now.num_correct / num_train,
-            num_examples=num_train,
+            loss=now.loss_sum / now.num_examples,
+            accuracy=None if regression else now.num_correct / now.num_examples,
+            num_examples=now.num_examples,
             seconds=now.seconds,
         )
 
-    def _evaluation(self) -> Evaluated:
-        """Measure the weights, or their moving average, on the whole test split."""
-        views: Views = "flip" if self._progress.due[0] == "flip" else "one"
-        targets = self.dataset.test.targets
-        if self._is_regression:
-            targets = targets.view(len(targets), *self.experiment.network.output)
+    def _measurement(self) -> Evaluated:
+        """Measure the weights, or their moving average, on a whole split."""
+        now = self._progress
         with self._average.worn() if self._average else contextlib.nullcontext():
-            found = evaluate(
-                self.net,
-                self._test_images,
-                targets,
-                self.experiment.network.loss,
-                views=views,
-                step=self.step,
-                epoch=self._progress.epoch + (self._progress.position > 0),
-                autocast=self.precision.autocast,
+            found = self._lessons.measure(
+                self.net, now.due[0], step=now.step, epoch=now.epoch + (now.position > 0), autocast=self.precision.autocast
             )
-        self._progress = replace(self._progress, due=self._progress.due[1:])
+        self._progress = replace(now, due=now.due[1:])
         return found
 
     def _started(self) -> RunStarted:
@@ -310,9 +276,11 @@ class Trainer:
             memory_format=self.precision.layout,
             num_threads=self.precision.num_threads,
             num_parameters=self.net.num_parameters,
-            num_train=len(self.dataset.train),
-            num_test=len(self.dataset.test),
+            unit=self._lessons.unit,
+            num_train=self._num_train,
+            num_test=self._lessons.num_test,
             num_steps=self.num_steps,
+            steps_per_epoch=-(-self._num_train // self._lessons.per_step(self.controls.batch_size)),
             batch_size=self.controls.batch_size,
             data=self.dataset.name,
             data_sha256=self.dataset.sha256,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,39 +17,51 @@ class Progress:
     Attributes:
         step: optimiser steps done.
         epoch: whole epochs done.
-        position: examples of the present epoch that were seen. The epoch's order is a function of seed and epoch alone, so this number is
+        position: the place in the present epoch, in examples. The epoch's order is a function of seed and epoch alone, so this number is
             the position in the data, whatever the batch sizes were.
-        loss_sum, num_correct, seconds: over the present epoch so far.
-        due: what comes before the next batch: "epoch" (its summary), "one" and "flip" (evaluations).
+        num_examples, loss_sum, num_correct, seconds: over the present epoch so far.
+        due: what comes before the next batch: "epoch" (its summary), and the names of measurements.
     """
 
     step: int = 0
     epoch: int = 0
     position: int = 0
+    num_examples: int = 0
     loss_sum: float = 0.0
     num_correct: int = 0
     seconds: float = 0.0
     due: tuple[str, ...] = ()
 
     def after(
-        self, training: Training, *, num_train: int, num_seen: int, loss: float, num_correct: int, seconds: float, flips: bool
+        self,
+        training: Training,
+        *,
+        num_train: int,
+        ends_at: int,
+        num_examples: int,
+        loss: float,
+        num_correct: int,
+        seconds: float,
+        measurements: Callable[[bool], tuple[str, ...]],
     ) -> Progress:
         """Give the place after one more batch, and what is due there.
 
         Args:
             training: says when to evaluate and when training is over.
             num_train: examples of an epoch.
-            num_seen: examples of this batch.
+            ends_at: the place in the epoch behind this batch.
+            num_examples: examples of this batch.
             loss: their mean loss.
             num_correct: how many of them were answered rightly.
             seconds: what the step took.
-            flips: whether mirror images count too, in the last evaluation.
+            measurements: names what is measured, given whether training is over.
         """
         there = replace(
             self,
             step=self.step + 1,
-            position=self.position + num_seen,
-            loss_sum=self.loss_sum + loss * num_seen,
+            position=ends_at,
+            num_examples=self.num_examples + num_examples,
+            loss_sum=self.loss_sum + loss * num_examples,
             num_correct=self.num_correct + num_correct,
             seconds=self.seconds + seconds,
         )
@@ -57,9 +70,7 @@ class Progress:
         over = there.step == training.steps or epochs == training.epochs
         due: tuple[str, ...] = ("epoch",) if ends_epoch else ()
         if over or (ends_epoch and epochs % training.evaluate_every == 0):
-            due += ("one",)
-        if over and flips:
-            due += ("flip",)
+            due += measurements(over)
         return replace(there, due=due)
 
     def next_epoch(self) -> Progress:
@@ -75,15 +86,15 @@ class Progress:
         if training.steps is not None:
             return self.step / training.steps
         assert training.epochs is not None
-        return (self.epoch + self.position / num_train) / training.epochs
+        return min(1.0, (self.epoch + self.position / num_train) / training.epochs)
 
-    def num_steps(self, training: Training, num_train: int, batch_size: int) -> int:
+    def num_steps(self, training: Training, num_train: int, per_step: int) -> int:
         """Count the steps of the whole training, those done and those that come if the batch size stays."""
         if training.steps is not None:
             return training.steps
         assert training.epochs is not None
         left = training.epochs - self.epoch
-        return self.step + -(-(num_train - self.position) // batch_size) + (left - 1) * -(-num_train // batch_size) if left else self.step
+        return self.step + -(-(num_train - self.position) // per_step) + (left - 1) * -(-num_train // per_step) if left else self.step
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values; floats come back to the same bits."""

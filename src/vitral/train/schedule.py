@@ -13,7 +13,7 @@ def factor(schedule: Schedule, progress: float, epoch: int = 0) -> float:
     While progress < warm_up:  start + (1 - start) * progress / warm_up.  After it, with s = (progress - warm_up) / (1 - warm_up):
 
         constant   1
-        step       gamma ** (epochs done // every)
+        step       gamma ** (max(0, epochs done - after) // every)
         linear     1 + (final - 1) * s
         cosine     final + (1 - final) * (1 + cos(pi * s)) / 2      (Loshchilov & Hutter 2017, arXiv:1608.03983)
         one_cycle  as cosine: with its warm-up it is the rise and fall of Smith & Topin 2018, arXiv:1708.07120
@@ -33,7 +33,7 @@ def factor(schedule: Schedule, progress: float, epoch: int = 0) -> float:
         case "constant":
             return 1.0
         case "step":
-            return schedule.gamma ** (epoch // schedule.every)
+            return schedule.gamma ** (max(0, epoch - schedule.after) // schedule.every)
         case "linear":
             return 1 + (schedule.final - 1) * share
         case "cosine" | "one_cycle":

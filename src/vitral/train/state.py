@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vitral.errors import StoreError
 
-NET, AVERAGE, OPTIMISER, DROPOUT = "net.", "average.", "optimiser.", "dropout"
+NET, AVERAGE, OPTIMISER, MEMORY, DROPOUT = "net.", "average.", "optimiser.", "memory.", "dropout"
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class State:
 
     Attributes:
         tensors: by name, on the CPU and contiguous, sharing no memory with the training: ``net.conv1.weight`` (weights and running
-            statistics), ``average.conv1.weight`` (the moving average, where there is one), ``optimiser.conv1.weight.exp_avg``, ``dropout``
-            (a generator's state, uint8).
+            statistics), ``average.conv1.weight`` (the moving average, where there is one), ``optimiser.conv1.weight.exp_avg``,
+            ``memory.lstm1.h`` (what is handed on to the next step), ``dropout`` (a generator's state, uint8).
         values: JSON values: how far training has come, the controls in force, and the machine's own settings that the bits depend on.
     """
 
