@@ -84,7 +84,10 @@ def states() -> dict[str, str]:
 
 def test_every_data_set_says_where_it_comes_from() -> None:
     listed = catalogue.listing()
-    assert [entry.source.name for entry in listed] == ["cifar10", "mnist", "fashion-mnist", "mnist-5k", "edges"]
+    assert {entry.source.name: entry.source.kind for entry in listed} == {
+        **dict.fromkeys(["cifar10", "mnist", "fashion-mnist", "mnist-5k", "edges"], "images"),
+        **dict.fromkeys(["war-and-peace", "don-quijote", "tiny-shakespeare", "python-source", "python-topics"], "text"),
+    }
     for entry in listed:
         source = entry.source
         assert all([source.title, source.licence, source.origin, source.citation])

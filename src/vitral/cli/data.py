@@ -18,7 +18,9 @@ data_app = typer.Typer(no_args_is_help=True, help="List, fetch and check the dat
 Name = Annotated[str, typer.Argument(help="A name of [bold]vitral data list[/bold].", metavar="NAME")]
 Checked = Annotated[
     str | None,
-    typer.Argument(help="A name, or a folder, zip, table or NumPy file of your own; by default all that is here.", metavar="[NAME|PATH]"),
+    typer.Argument(
+        help="A name, or a folder, zip, table, NumPy or text file of your own; by default all that is here.", metavar="[NAME|PATH]"
+    ),
 ]
 
 COLOURS = {"embedded": "green", "in VITRAL_DATA": "green", "downloaded": "green", "to download": "yellow"}
@@ -93,11 +95,16 @@ def show(listed: list[Listed], out: Console) -> None:
         cost = f", {size(source.num_bytes)}" if entry.state == "to download" else ""
         state = f"[{COLOURS[entry.state]}]{entry.state}{cost}[/{COLOURS[entry.state]}]"
         out.print(f"[bold]{escape(source.name.ljust(names))}[/bold]  {escape(source.title)}")
-        out.print(f"{indent}{state}" + (f"[bright_black]: {escape(str(entry.folder))}[/bright_black]" if entry.folder else ""))
+        out.print(
+            f"{indent}{source.kind}, {state}" + (f"[bright_black]: {escape(str(entry.folder))}[/bright_black]" if entry.folder else "")
+        )
         out.print(f"{indent}[bright_black]licence: {escape(source.licence)}[/bright_black]")
         out.print(f"{indent}[bright_black]from {escape(source.origin)}[/bright_black]")
+        if source.notes:
+            out.print(f"{indent}[bright_black]{escape(source.notes)}[/bright_black]")
     out.print(
-        f"\nYour own: a folder or zip of pictures (one folder a class), a .csv or a .npz, by its path.\nFetch with: {command()} data get NAME"
+        "\nYour own, by its path: a folder or zip of pictures (one folder a class), a .csv,\n"
+        f"a .npz; a text file, or a folder of them. Fetch with: {command()} data get NAME"
     )
 
 
@@ -133,10 +140,12 @@ def to_values(entry: Listed) -> dict[str, object]:
     source = entry.source
     return {
         "name": source.name,
+        "kind": source.kind,
         "title": source.title,
         "licence": source.licence,
         "origin": source.origin,
         "citation": source.citation,
+        "notes": source.notes,
         "num_bytes": source.num_bytes,
         "state": entry.state,
         "folder": str(entry.folder) if entry.folder else None,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from vitral import settings
-from vitral.data import cifar, digits, edges, folder, idx, places, table
+from vitral.data import books, cifar, digits, edges, folder, idx, manuscript, places, table
 from vitral.data.arrays import Arrays
+from vitral.data.manuscript import Manuscript, Piece
 from vitral.data.places import Finding, Place
 from vitral.data.progress import Progress, Watcher
 from vitral.data.source import DataUnavailable, Source
@@ -30,11 +31,11 @@ DEFAULT_SHAPE: Shape = (3, 32, 32)
 
 @dataclass(frozen=True)
 class _Published:
-    """A data set whose files come from outside: the same three verbs for each."""
+    """A data set whose files come from outside: the same three verbs for each. ``read`` is None for a text."""
 
     source: Source
     layouts: tuple[str, ...]
-    read: Callable[[Source, Place], Arrays]
+    read: Callable[[Source, Place], Arrays] | None
     fetch: Callable[[Source, Path, Watcher | None], None]
 
 
@@ -44,11 +45,12 @@ PUBLISHED = {
         _Published(cifar.CIFAR10, cifar.LAYOUTS, cifar.read, cifar.fetch),
         _Published(idx.MNIST, idx.LAYOUTS["mnist"], idx.read, idx.fetch),
         _Published(idx.FASHION, idx.LAYOUTS["fashion-mnist"], idx.read, idx.fetch),
+        *(_Published(book, books.LAYOUTS, None, books.fetch) for book in books.PUBLISHED),
     )
 }
-EMBEDDED = {source.name: source for source in (digits.DIGITS, edges.EDGES)}
+EMBEDDED = {source.name: source for source in (digits.DIGITS, edges.EDGES, *books.EMBEDDED)}
 ALIASES = {"digits": "mnist-5k", "cifar-10": "cifar10", "fashionmnist": "fashion-mnist", "fmnist": "fashion-mnist"}
-PATHS = "a folder or zip of pictures, a .csv, a .npz"
+PATHS = "a folder or zip of pictures, a .csv, a .npz, or a text"
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,15 @@ def load(data: Data, *, shape: Shape | None = None, progress: Watcher | None = N
     from vitral.data.dataset import assemble  # torch is loaded here
 
     name = known(data.source)
+    if name and (kind := _described(name).kind) != "images":
+        raise DataError(
+            f'data.source "{name}" is a {kind}, expected pictures for a network whose input is (channels, height, width); '
+            f'use network.input = {{ kind = "tokens", length = 100 }}'
+        )
     if name in PUBLISHED:
         entry = PUBLISHED[name]
-        place = places.locate(entry.source, entry.layouts)
-        if place is None:
-            if not download:
-                raise DataUnavailable(f"{name} is not on this machine; {_cure(name)}")
-            place = get(name, progress)
-        assert place is not None
-        source, arrays = entry.source, entry.read(entry.source, place)
+        assert entry.read is not None
+        source, arrays = entry.source, entry.read(entry.source, _here(entry, progress, download=download))
     elif name == edges.EDGES.name:
         source, arrays = edges.EDGES, edges.read(*(shape or (1, 12, 12))[1:])
     elif name == digits.DIGITS.name:
@@ -108,6 +110,40 @@ def load(data: Data, *, shape: Shape | None = None, progress: Watcher | None = N
         path, source = _own(data.source)
         arrays = _read(path, shape, progress)
     return assemble(arrays, source).first(data.train_size, data.test_size)
+
+
+def writing(name: str, progress: Watcher | None = None, *, download: bool = True) -> tuple[Source, Manuscript]:
+    """Find a text by its name or its path; a published one is verified.
+
+    Raises:
+        DataUnavailable: only the network is missing.
+        DataError: no such text.
+    """
+    found = known(name)
+    if found is None:
+        path, source = _own(name)
+        return replace(source, title="own text", kind="text"), manuscript.find(path)
+    source = _described(found)
+    if source.kind != "text":
+        texts = ", ".join(book.name for book in (*books.EMBEDDED, *books.PUBLISHED))
+        raise DataError(f'data.source "{found}" has {source.kind}, expected a text for a network of tokens; use {texts}, or a path')
+    raw = books.embedded(source) if found in EMBEDDED else books.read(source, _here(PUBLISHED[found], progress, download=download))
+    return source, Manuscript(found, (Piece(found, raw=raw),))
+
+
+def _here(entry: _Published, progress: Watcher | None, *, download: bool) -> Place:
+    name = entry.source.name
+    place = places.locate(entry.source, entry.layouts)
+    if place is None:
+        if not download:
+            raise DataUnavailable(f"{name} is not on this machine; {_cure(name)}")
+        place = get(name, progress)
+    assert place is not None
+    return place
+
+
+def _described(name: str) -> Source:
+    return PUBLISHED[name].source if name in PUBLISHED else EMBEDDED[name]
 
 
 def get(name: str, progress: Watcher | None = None) -> Place | None:
@@ -174,11 +210,20 @@ def check(name: str) -> list[Finding]:
         return digits.inspect()
     if found == edges.EDGES.name:
         return [Finding("computed, no file")]
-    path, _ = _own(name)
-    if _pictures(path):
+    if found is not None:
+        books.embedded(_described(found))
+        return [Finding("of this Python, no file of its own")]
+    return _check_own(_own(name)[0])
+
+
+def _check_own(path: Path) -> list[Finding]:
+    """Check a person's own data, as a text where they can be nothing else."""
+    if path.suffix.lower() == ".zip" or (path.is_dir() and not _writings(path)):
         return folder.inspect(path)
-    _read(path, None, None)
-    return [Finding(path.name)]
+    if path.suffix.lower() in {".csv", ".tsv", ".npz", ".npy"}:
+        _read(path, None, None)
+        return [Finding(path.name)]
+    return manuscript.inspect(path)
 
 
 def known(name: str) -> str | None:
@@ -210,6 +255,14 @@ def _own(name: str) -> tuple[Path, Source]:
 
 def _pictures(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() == ".zip"
+
+
+def _writings(path: Path) -> bool:
+    """Say whether a folder holds texts and no pictures of classes."""
+    try:
+        return any(found.suffix.lower() in manuscript.SUFFIXES for found in path.iterdir())
+    except OSError:
+        return False
 
 
 def _read(path: Path, shape: Shape | None, progress: Watcher | None) -> Arrays:

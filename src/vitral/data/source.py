@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from vitral.errors import DataError
 
@@ -22,7 +23,10 @@ class File:
 
 @dataclass(frozen=True)
 class Source:
-    """One data set as its authors published it. ``num_bytes`` is what a download brings, 0 where there is none."""
+    """One data set as its authors published it. ``num_bytes`` is what a download brings, 0 where there is none.
+
+    ``notes`` say in one sentence what a person should know: what was not verified, what it depends on.
+    """
 
     name: str
     title: str
@@ -31,6 +35,8 @@ class Source:
     citation: str
     num_bytes: int
     files: tuple[File, ...] = ()
+    kind: Literal["images", "text", "sequences"] = "images"
+    notes: str = ""
 
     @property
     def content_bytes(self) -> int:
