@@ -16,24 +16,26 @@ DOCS = Path(__file__).resolve().parent
 PAGES = {"en": DOCS / "experiments.md", "es": DOCS / "es" / "experiments.md"}
 LARGEST = 2**20
 
-PARTS = ["Experiment", "Words", "Data", "Augmentation", "Network", "Training", "Optimiser", "Schedule"]
+PARTS = ["Experiment", "Words", "Data", "Augmentation", "Network", "Training", "Optimiser", "Schedule", "Samples"]
 LAYERS = [
     "Convolution", "Pooling", "GlobalPooling", "Flatten", "Dense", "Activation", "LeakyRelu", "Maxout",
     "Dropout", "BatchNorm", "LocalResponseNorm", "Scale", "Residual",
+    "Embedding", "Rnn", "Lstm", "Gru", "OverTime", "Repeat", "Convolution1d", "Pooling1d",
 ]  # fmt: skip
+INPUTS = ["Tokens", "Series"]
 LOSSES = ["Softmax", "Hinge", "Regression"]
 COMMON = ("kind", "name")  # of every layer; said once
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "whole": "whole number", "number": "number", "text": "text", "truth": "`true` or `false`", "pair": "one or two whole numbers",
-        "three": "three whole numbers", "two": "two numbers", "layers": "list of [layers](#layers)", "loss": "a [loss](#losses)",
+        "three": "three whole numbers", "input": "three whole numbers, or an [input](#inputs)", "list": "list of whole numbers", "shares": "three shares", "two": "two numbers", "layers": "list of [layers](#layers)", "loss": "a [loss](#losses)",
         "key": "key", "value": "value", "default": "default", "what": "what it is", "needed": "needed", "from": "from", "below": "below",
         "above": "above", "to": "to", "or": "or",
     },
     "es": {
         "whole": "número entero", "number": "número", "text": "texto", "truth": "`true` o `false`", "pair": "uno o dos números enteros",
-        "three": "tres números enteros", "two": "dos números", "layers": "lista de [capas](#capas)", "loss": "una [pérdida](#pérdidas)",
+        "three": "tres números enteros", "input": "tres números enteros, o una [entrada](#entradas)", "list": "lista de números enteros", "shares": "tres partes", "two": "dos números", "layers": "lista de [capas](#capas)", "loss": "una [pérdida](#pérdidas)",
         "key": "clave", "value": "valor", "default": "por defecto", "what": "qué es", "needed": "obligatoria", "from": "desde",
         "below": "menor que", "above": "mayor que", "to": "hasta", "or": "o",
     },
@@ -54,7 +56,7 @@ def page(language: str) -> str:
     text = [spanish["page"][language]["opening"].strip()]
     say = {sentence: spanish["sentences"].get(sentence) for sentence in sentences(models)} if language == "es" else {}
     text += [_section(part, models[part], language, say) for part in PARTS]
-    for group, names in (("layers", LAYERS), ("losses", LOSSES)):
+    for group, names in (("inputs", INPUTS), ("layers", LAYERS), ("losses", LOSSES)):
         text.append(spanish["page"][language][group].strip())
         text += [_section(name, models[name], language, say, level=3, skip=COMMON if group == "layers" else ("kind",)) for name in names]
     return "\n\n".join(text) + "\n"
@@ -95,11 +97,15 @@ def _default(field: dict[str, Any]) -> str:
 
 
 def _value(field: dict[str, Any], words: dict[str, str]) -> str:
+    if "oneOf" in field and any(option.get("type") == "array" for option in field["oneOf"]):
+        return words["input"]
     if "anyOf" in field:
         options = [option for option in field["anyOf"] if option.get("type") != "null"]
         if any(option.get("type") == "array" for option in options):
             texts = [f'`"{option["const"]}"`' for option in options if "const" in option]
             return f" {words['or']} ".join([words["pair"], *texts])
+        if len(options) == 2 and "const" in options[1]:
+            return f'{_simple(options[0], words)} {words["or"]} `"{options[1]["const"]}"`'
         field = options[0]
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
@@ -111,7 +117,12 @@ def _value(field: dict[str, Any], words: dict[str, str]) -> str:
 
 def _simple(field: dict[str, Any], words: dict[str, str]) -> str:
     if field["type"] == "array":
-        return words["layers"] if "items" in field else words["three"] if field["maxItems"] == 3 else words["two"]
+        if field.get("items", {}).get("type") == "integer":
+            return words["list"]
+        if "items" in field:
+            return words["layers"]
+        whole = field["prefixItems"][0]["type"] == "integer"
+        return words["two"] if field["maxItems"] == 2 else words["three"] if whole else words["shares"]
     kinds = {"integer": words["whole"], "number": words["number"], "boolean": words["truth"], "string": words["text"]}
     return " ".join([kinds[field["type"]], *_bounds(field, words)])
 

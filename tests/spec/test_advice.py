@@ -98,6 +98,20 @@ def test_adadelta_with_adams_learning_rate() -> None:
     assert "low_learning_rate" in advise([DENSE], optimiser={"kind": "adadelta", "learning_rate": 1e-3})
 
 
+def test_what_happens_on_the_way_back_through_time() -> None:
+    def advice(kind: str, length: int, **training: Any) -> dict[str, str | None]:
+        layers = [{"kind": kind, "hidden_size": 8}, {"kind": "over_time"}, {"kind": "dense", "units": 2}]
+        network = {"input": {"kind": "series", "length": length, "features": 3}, "layers": layers}
+        values = {"name": "x", "data": {"source": "y"}, "network": network, "training": training}
+        return {piece.code: piece.layer for piece in spec.advise(spec.parse(values))}
+
+    assert advice("rnn", 100)["long_memory"] == "rnn1"
+    assert "long_memory" not in advice("rnn", 20)
+    assert "long_memory" not in advice("lstm", 100)
+    assert "no_clip" in advice("lstm", 100)
+    assert "no_clip" not in advice("lstm", 100, clip=5.0)
+
+
 def test_every_sentence_has_both_languages_and_the_same_blanks() -> None:
     def blanks(text: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
@@ -116,6 +130,8 @@ def test_every_piece_of_advice_is_tried_here() -> None:
         "small_batch_norm",
         "high_learning_rate",
         "low_learning_rate",
+        "long_memory",
+        "no_clip",
     }
     assert {code for code, *_ in CASES} | elsewhere == set(SENTENCES)
 

@@ -15,6 +15,7 @@ from vitral.data.source import DataUnavailable
 from vitral.data.text import Text, load_text
 from vitral.errors import ShapeError
 from vitral.nets import zoo
+from vitral.runtime.samples import Sampler
 from vitral.spec.base import volume
 from vitral.spec.experiment import Experiment
 from vitral.spec.network import Series, Tokens
@@ -25,11 +26,12 @@ Adapt = Callable[[Experiment], Experiment]
 
 @dataclass(frozen=True)
 class Material:
-    """An experiment and its data; ``notes`` say what is not as it was asked for."""
+    """An experiment and its data; ``notes`` say what is not as it was asked for. Of a text, ``sampler`` lets the network write."""
 
     experiment: Experiment
     dataset: Taught
     notes: tuple[str, ...] = ()
+    sampler: Sampler | None = None
 
 
 def gather(experiment: Experiment, *, progress: Watcher | None = None, adapt: Adapt | None = None) -> Material:
@@ -56,6 +58,8 @@ def gather(experiment: Experiment, *, progress: Watcher | None = None, adapt: Ad
         dataset = _load(experiment, progress)
     experiment = counted(experiment, dataset)
     check(experiment, dataset)
+    if isinstance(dataset, Text):
+        return Material(experiment, dataset, (*notes, *dataset.notes), Sampler(experiment.training.samples, dataset))
     return Material(experiment, dataset, notes)
 
 

@@ -155,6 +155,7 @@ class Run:
         self._whole = True  # False while the trainer is within a step: its state is none that can be saved
         self._key_pressed = False
         self._diverged: Diverged | None = None
+        self._sampler = material.sampler
 
     def __enter__(self) -> Self:
         return self
@@ -231,8 +232,10 @@ class Run:
                 yield event
                 return
             self._diverged = event if isinstance(event, Diverged) else None
-            self._feed.add(event)
-            yield event
+            told = (event, *self._sampler.after(event, self.trainer.net)) if self._sampler else (event,)
+            for each in told:  # all of them at once: whoever closes the run in between loses none
+                self._feed.add(each)
+            yield from told
             if self._diverged:
                 continue  # RunEnded comes next, and there is nothing that could be saved
             if self._stopping:
