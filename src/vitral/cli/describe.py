@@ -80,12 +80,31 @@ def show(description: Description, out: Console) -> None:
         f"weights {amount(memory.weights)}, gradients {amount(memory.gradients)}, optimiser {amount(memory.optimiser)}. "
         "An estimate; the data and PyTorch itself come on top.[/bright_black]"
     )
+    if experiment.reads_sequences:
+        out.print(f"[bright_black]{_through_time(description)}[/bright_black]")
     if description.advice:
         out.print("\n[bold]Advice[/bold]")
         for advice in description.advice:
             place = f"layer {advice.number} {advice.layer}: " if advice.layer and advice.layer not in advice.text.en else ""
             source = f" [bright_black]({escape(advice.source)})[/bright_black]" if advice.source else ""
             out.print(Padding(f"· {escape(place + advice.text.en)}{source}", (0, 0, 0, 2)))
+
+
+def _through_time(description: Description) -> str:
+    """Say what the numbers mean where the same weights are used at every step."""
+    from vitral.cli.words import thousands
+    from vitral.spec.sequence_layers import Recurrent
+
+    network = description.experiment.network
+    length = network.shape[0]
+    step = "character" if network.predicts_next else "step"
+    words = (
+        f"Multiply-adds are those of a sequence unfolded over {length} steps, {thousands(description.multiply_adds // length)} a {step}; "
+        "its weights are the same at every step."
+    )
+    if any(isinstance(report.layer, Recurrent) for report in network.reports):
+        words += " A cell has two biases (2 x D), one beside the input's matrix and one beside the memory's, as torch and cuDNN keep them."
+    return words
 
 
 def _cells(row: Row, wide: bool) -> list[str]:
