@@ -16,7 +16,7 @@ from vitral.errors import DataError
 def test_a_stream_reads_its_part_in_order(num: int, batch: int, length: int) -> None:
     codes = np.arange(num, dtype=np.uint16)
     if num - 1 < batch * length:
-        with pytest.raises(DataError, match=f"the training part has {num} characters; {batch} streams of {length} need at least"):
+        with pytest.raises(DataError, match=f"the training part has {num} symbols; {batch} streams of {length} need at least"):
             Streams(codes, batch, length)
         return
     streams = Streams(codes, batch, length)
@@ -61,7 +61,7 @@ def test_streams_warm_up_on_the_text_before_them() -> None:
 
 
 def test_one_character_cannot_be_scored() -> None:
-    with pytest.raises(DataError, match="the test part has 1 characters; expected at least 2"):
+    with pytest.raises(DataError, match="the test part has 1 symbols; expected at least 2"):
         Scored(np.arange(1), 3, 5, 2)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 import sys
 import sysconfig
 from functools import cache
@@ -43,6 +45,18 @@ DON_QUIJOTE = Source(
     notes="Project Gutenberg 2000 without its head; not compared with it",
 )
 
+GUTENBERG = Source(
+    name="don-quijote-gutenberg",
+    title="Don Quijote as Project Gutenberg gives it today, in Spanish",
+    licence="public domain",
+    origin="www.gutenberg.org/ebooks/2000",
+    citation=DON_QUIJOTE.citation,
+    num_bytes=2_226_000,
+    files=(File("quijote_gutenberg.txt", 4 * 2**20, ""),),
+    kind="text",
+    notes="no checksum is known: its text may change with the edition",
+)
+
 SHAKESPEARE = Source(
     name="tiny-shakespeare",
     title="Shakespeare's plays, in English: 1,115,394 characters",
@@ -76,7 +90,7 @@ PYTHON_TOPICS = Source(
     notes=PYTHON_SOURCE.notes,
 )
 
-PUBLISHED = (WAR_AND_PEACE, DON_QUIJOTE, SHAKESPEARE)
+PUBLISHED = (WAR_AND_PEACE, DON_QUIJOTE, GUTENBERG, SHAKESPEARE)
 EMBEDDED = (PYTHON_SOURCE, PYTHON_TOPICS)
 
 MIRRORS = {
@@ -84,6 +98,7 @@ MIRRORS = {
     "don-quijote": (
         "https://raw.githubusercontent.com/david-sterling/DonQuijote-RNN/189691e131931f5a6e773b9ada4a22f33f82a8ed/quijote.txt",
     ),
+    "don-quijote-gutenberg": ("https://www.gutenberg.org/cache/epub/2000/pg2000.txt", "https://www.gutenberg.org/files/2000/2000-0.txt"),
     "tiny-shakespeare": ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",),
 }
 
@@ -109,15 +124,52 @@ def fetch(source: Source, root: Path, progress: Watcher | None) -> None:
         DataError: it cannot be written here.
     """
     (file,) = source.files
+    target = root / LAYOUTS[0] / file.name
     failures = []
     for address in MIRRORS[source.name]:
         try:
-            download(address, root / LAYOUTS[0] / file.name, num_bytes=file.num_bytes, sha256=file.sha256, progress=progress)
+            if file.sha256:
+                download(address, target, num_bytes=file.num_bytes, sha256=file.sha256, progress=progress)
+            else:
+                _book(download(address, target.with_suffix(".page"), max_bytes=file.num_bytes, progress=progress), target)
         except DataUnavailable as cause:
             failures.append(str(cause))
         else:
             return
     raise DataUnavailable("; ".join(failures))
+
+
+def _book(page: Path, target: Path) -> None:
+    """Keep of a page of Project Gutenberg the book alone."""
+    try:
+        raw = body(page.read_bytes())
+        part = target.with_name(f"{target.name}.part")
+        with part.open("wb") as out:
+            out.write(raw)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(target)
+    finally:
+        page.unlink()
+
+
+def body(page: bytes) -> bytes:
+    """Give what stands between Project Gutenberg's two marks, in UTF-8, with line ends of LF and no blank lines around it.
+
+    Raises:
+        DataUnavailable: the page has no such marks.
+    Example:
+        ``*** START OF THE PROJECT GUTENBERG EBOOK DON QUIJOTE ***``, the book, ``*** END OF THE PROJECT GUTENBERG EBOOK ...``.
+    """
+    try:
+        text = page.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        text = ""
+    mark = r"^\*\*\* ?{} OF TH(?:E|IS) PROJECT GUTENBERG EBOOK.*$"
+    begin, end = re.search(mark.format("START"), text, re.MULTILINE), re.search(mark.format("END"), text, re.MULTILINE)
+    if not begin or not end or not (inside := text[begin.end() : end.start()].strip()):
+        raise DataUnavailable("www.gutenberg.org: expected a book between Project Gutenberg's marks, got another page")
+    return f"{inside}\n".encode()
 
 
 def embedded(source: Source) -> bytes:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vitral.errors import DataError
+
 Integers = npt.NDArray[np.int64]
 
 
@@ -19,7 +21,7 @@ class Mapped:
 
     Args:
         raw: the file's bytes, memory-mapped, uint8, (N,).
-        table: the code of every byte, (256,).
+        table: the code of every byte, (256,); -1 for those that the file did not have when it was surveyed.
     """
 
     def __init__(self, raw: npt.NDArray[np.uint8], table: npt.NDArray[Any]) -> None:
@@ -29,7 +31,17 @@ class Mapped:
         return len(self.raw)
 
     def __getitem__(self, part: slice) -> npt.NDArray[Any]:
-        codes: npt.NDArray[Any] = self.table[self.raw[part]]
+        return self.look(self.raw[part])
+
+    def look(self, points: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        """Give the codes of bytes that were read from the file.
+
+        Raises:
+            DataError: the file has changed since it was surveyed.
+        """
+        codes: npt.NDArray[Any] = self.table[points]
+        if codes.min(initial=0) < 0:
+            raise DataError("the text's file has changed while it is in use; start again when nothing writes to it")
         return codes
 
     def part(self, start: int, stop: int) -> Mapped:
@@ -50,7 +62,7 @@ def window(codes: Codes, starts: Integers, length: int) -> Integers:
     if positions[:, -1].max() >= len(raw):
         np.minimum(positions, len(raw) - 1, out=positions)
     taken = raw[positions]
-    found: npt.NDArray[Any] = codes.table[taken] if isinstance(codes, Mapped) else taken
+    found: npt.NDArray[Any] = codes.look(taken) if isinstance(codes, Mapped) else taken
     return found.astype(np.int64)
 
 

@@ -14,7 +14,10 @@ class DataUnavailable(DataError):  # noqa: N818 - said as it is
 
 @dataclass(frozen=True)
 class File:
-    """One file of a data set in its official layout; size and SHA-256 are those of its content, unpacked where it comes gzipped."""
+    """One file of a data set in its official layout; size and SHA-256 are those of its content, unpacked where it comes gzipped.
+
+    Where ``sha256`` is empty the content is not known beforehand, and ``num_bytes`` is the most that is believed.
+    """
 
     name: str
     num_bytes: int

@@ -45,7 +45,7 @@ class Streams:
             most = max(0, len(codes) - 1) // length
             cure = f"use batch_size <= {most}" if most else "use a longer text"
             raise DataError(
-                f"the {what} part has {len(codes):,} characters; {batch_size} streams of {length} need at least "
+                f"the {what} part has {len(codes):,} symbols; {batch_size} streams of {length} need at least "
                 f"{batch_size * length + 1:,}; {cure} or a smaller length"
             )
         self._codes = codes
@@ -109,7 +109,7 @@ class Scored:
         self.num_scored = len(codes) - 1
         if self.num_scored < 1:
             raise DataError(
-                f"the {what} part has {len(codes)} characters; expected at least 2, one to read and one to predict; use a longer text"
+                f"the {what} part has {len(codes)} symbols; expected at least 2, one to read and one to predict; use a longer text"
             )
         self.batch_size, self.length = min(batch_size, self.num_scored), length
         self._codes = codes

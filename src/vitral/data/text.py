@@ -135,7 +135,10 @@ def _originals(data: Data, progress: Watcher | None, download: bool) -> Iterator
     yield _steady(text)
     for name in PARTS[1:]:
         if path := getattr(data, name):
-            yield _steady(catalogue.writing(path, progress, download=download)[1])
+            try:
+                yield _steady(catalogue.writing(path, progress, download=download)[1])
+            except DataError as cause:
+                raise type(cause)(f"data.{name}: {cause}") from None
 
 
 def _steady(text: Manuscript) -> Manuscript:
@@ -163,7 +166,10 @@ def _codes(text: Manuscript, vocabulary: Vocabulary, census: Census, progress: W
         return codes
     (first, *more) = text.pieces
     if vocabulary.kind == "bytes" and not more and first.path:
-        return Mapped(np.memmap(first.path, np.uint8, "r"), vocabulary.table.astype(vocabulary.dtype))
+        raw = np.memmap(first.path, np.uint8, "r")
+        if len(raw) != census.length:
+            raise DataError(f"{first.path}: changed while it was read; start again when nothing writes to it")
+        return Mapped(raw, vocabulary.table)
     return _cached(text, vocabulary, census, progress)
 
 
