@@ -84,7 +84,8 @@ def states() -> dict[str, str]:
 
 def test_every_data_set_says_where_it_comes_from() -> None:
     listed = catalogue.listing()
-    assert [entry.source.name for entry in listed] == ["cifar10", "mnist", "fashion-mnist", "mnist-5k", "edges"]
+    pictures, sequences = ["cifar10", "mnist", "fashion-mnist"], ["names", "spoken-digits", "japanese-vowels", "mnist-by-row"]
+    assert [entry.source.name for entry in listed] == [*pictures, *sequences, "mnist-5k", "edges", "digits-by-row"]
     for entry in listed:
         source = entry.source
         assert all([source.title, source.licence, source.origin, source.citation])

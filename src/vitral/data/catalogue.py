@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from vitral import settings
-from vitral.data import cifar, digits, edges, folder, idx, places, table
+from vitral.data import cifar, digits, edges, folder, idx, places, rows, sequences, table
 from vitral.data.arrays import Arrays
 from vitral.data.places import Finding, Place
 from vitral.data.progress import Progress, Watcher
+from vitral.data.sequence import SequenceSet
+from vitral.data.sequences import SEQUENCES, Sequenced
 from vitral.data.source import DataUnavailable, Source
 from vitral.errors import DataError
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from vitral.data.dataset import Dataset
     from vitral.spec.experiment import Data
 
-__all__ = ["DataUnavailable", "Finding", "Listed", "Progress", "check", "get", "known", "listing", "load"]
+__all__ = ["DataUnavailable", "Finding", "Listed", "Progress", "check", "get", "known", "listing", "load", "load_sequences"]
 
 Shape = tuple[int, int, int]
 DEFAULT_SHAPE: Shape = (3, 32, 32)
@@ -37,6 +39,14 @@ class _Published:
     read: Callable[[Source, Place], Arrays]
     fetch: Callable[[Source, Path, Watcher | None], None]
 
+    def locate(self) -> Place | None:
+        """Find its files on this machine."""
+        return places.locate(self.source, self.layouts)
+
+    def inspect(self, place: Place) -> list[Finding]:
+        """Check its files."""
+        return places.inspect(place, self.source)
+
 
 PUBLISHED = {
     entry.source.name: entry
@@ -46,7 +56,7 @@ PUBLISHED = {
         _Published(idx.FASHION, idx.LAYOUTS["fashion-mnist"], idx.read, idx.fetch),
     )
 }
-EMBEDDED = {source.name: source for source in (digits.DIGITS, edges.EDGES)}
+EMBEDDED = {source.name: source for source in (digits.DIGITS, edges.EDGES)} | sequences.EMBEDDED
 ALIASES = {"digits": "mnist-5k", "cifar-10": "cifar10", "fashionmnist": "fashion-mnist", "fmnist": "fashion-mnist"}
 PATHS = "a folder or zip of pictures, a .csv, a .npz"
 
@@ -60,11 +70,16 @@ class Listed:
     folder: Path | None = None
 
 
+def fetched() -> dict[str, _Published | Sequenced]:
+    """Give every data set whose files come from outside: pictures, then sequences."""
+    return {**PUBLISHED, **SEQUENCES}
+
+
 def listing() -> list[Listed]:
     """List every data set that has a name; nothing is read or checked."""
     listed = []
-    for entry in PUBLISHED.values():
-        place = places.locate(entry.source, entry.layouts)
+    for entry in fetched().values():
+        place = entry.locate()
         state = "to download" if place is None else "in VITRAL_DATA" if place.given else "downloaded"
         listed.append(Listed(entry.source, state, place.folder if place else None))
     return [*listed, *(Listed(source, "embedded") for source in EMBEDDED.values())]
@@ -93,21 +108,62 @@ def load(data: Data, *, shape: Shape | None = None, progress: Watcher | None = N
     name = known(data.source)
     if name in PUBLISHED:
         entry = PUBLISHED[name]
-        place = places.locate(entry.source, entry.layouts)
-        if place is None:
-            if not download:
-                raise DataUnavailable(f"{name} is not on this machine; {_cure(name)}")
-            place = get(name, progress)
-        assert place is not None
-        source, arrays = entry.source, entry.read(entry.source, place)
+        source, arrays = entry.source, entry.read(entry.source, _here(entry, progress, download=download))
     elif name == edges.EDGES.name:
         source, arrays = edges.EDGES, edges.read(*(shape or (1, 12, 12))[1:])
     elif name == digits.DIGITS.name:
         source, arrays = digits.DIGITS, digits.read()
+    elif name is not None:
+        raise DataError(f"{name}: expected pictures for a network of input [C, H, W], got sequences; {_inputs(name)}")
     else:
         path, source = _own(data.source)
         arrays = _read(path, shape, progress)
     return assemble(arrays, source).first(data.train_size, data.test_size)
+
+
+def load_sequences(data: Data, *, progress: Watcher | None = None, download: bool = True) -> SequenceSet:
+    """Load the sequences that an experiment learns to classify; torch is not needed for it.
+
+    Names and own files are found as in ``load``.
+
+    Args:
+        data: the experiment's own words.
+        progress: is told of downloads.
+        download: False never touches the network.
+
+    Raises:
+        DataUnavailable: only the network is missing; says what was tried and the cure.
+        DataError: no such data, pictures, or not what they should be.
+    Example:
+        ``load_sequences(Data(source="digits-by-row")).longest`` is 28.
+    """
+    name = known(data.source)
+    if name in SEQUENCES:
+        entry = SEQUENCES[name]
+        found = entry.read(entry.source, _here(entry, progress, download=download))
+    elif name == rows.DIGITS.name:
+        found = rows.read_digits()
+    elif name is not None:
+        raise DataError(f"{name}: expected sequences for a network of input tokens or series, got pictures; set network.input = [C, H, W]")
+    else:
+        found = sequences.own(*_own(data.source))
+    return found.first(data.train_size, data.test_size)
+
+
+def _here(entry: _Published | Sequenced, progress: Watcher | None, *, download: bool) -> Place:
+    """Find a data set's files, or bring them."""
+    place = entry.locate()
+    if place is None:
+        if not download:
+            raise DataUnavailable(f"{entry.source.name} is not on this machine; {_cure(entry.source.name)}")
+        place = get(entry.source.name, progress)
+    assert place is not None
+    return place
+
+
+def _inputs(name: str) -> str:
+    kind = "tokens" if name == "names" else "series"
+    return f'set network.input = {{ kind = "{kind}", ... }}'
 
 
 def get(name: str, progress: Watcher | None = None) -> Place | None:
@@ -125,16 +181,16 @@ def get(name: str, progress: Watcher | None = None) -> Place | None:
     name = found
     if name in EMBEDDED:
         return None
-    entry, root = PUBLISHED[name], settings.downloads()
+    entry, root = fetched()[name], settings.downloads()
     try:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / f".{name}.lock"):  # a second process waits, then finds it here
-            place = places.locate(entry.source, entry.layouts)
-            if place and not place.given and _discard(place, entry.source):
+            place = entry.locate()
+            if place and not place.given and _discard(place, entry):
                 place = None
             if place is None:
                 entry.fetch(entry.source, root, progress)
-                place = places.locate(entry.source, entry.layouts)
+                place = entry.locate()
     except DataUnavailable as cause:
         raise DataUnavailable(f"{name} cannot be fetched ({cause}); {_cure(name)}") from None
     except OSError as cause:
@@ -142,17 +198,17 @@ def get(name: str, progress: Watcher | None = None) -> Place | None:
             f"{root}: cannot be written ({(cause.strerror or str(cause)).lower()}); set VITRAL_CACHE to another folder"
         ) from cause
     assert place is not None
-    for finding in places.inspect(place, entry.source):
+    for finding in entry.inspect(place):
         if not finding.ok:
             raise DataError(f"{place.folder / finding.file}: {finding.problem}")
     return place
 
 
-def _discard(place: Place, source: Source) -> bool:
+def _discard(place: Place, entry: _Published | Sequenced) -> bool:
     """Delete downloaded files that are not what they should be; say whether there were any."""
-    wrong = [place.folder / finding.file for finding in places.inspect(place, source) if not finding.ok]
+    wrong = [place.folder / finding.file for finding in entry.inspect(place) if not finding.ok]
     for path in wrong:
-        path.unlink()
+        path.unlink(missing_ok=True)
     return bool(wrong)
 
 
@@ -164,17 +220,19 @@ def check(name: str) -> list[Finding]:
         DataError: no such data set, or own data that cannot be read as a whole.
     """
     found = known(name)
-    if found in PUBLISHED:
-        entry = PUBLISHED[found]
-        place = places.locate(entry.source, entry.layouts)
+    if found is not None and (entry := fetched().get(found)):
+        place = entry.locate()
         if place is None:
             raise DataUnavailable(f"{found} is not on this machine; {_cure(found)}")
-        return places.inspect(place, entry.source)
-    if found == digits.DIGITS.name:
+        return entry.inspect(place)
+    if found in {digits.DIGITS.name, rows.DIGITS.name}:
         return digits.inspect()
     if found == edges.EDGES.name:
         return [Finding("computed, no file")]
-    path, _ = _own(name)
+    path, source = _own(name)
+    if sequences.belongs(path):
+        sequences.own(path, source)
+        return [Finding(path.name)]
     if _pictures(path):
         return folder.inspect(path)
     _read(path, None, None)
@@ -185,11 +243,11 @@ def known(name: str) -> str | None:
     """Find the catalogue's own spelling of a name; None for what is not in it."""
     plain = name.lower().replace("_", "-")
     plain = ALIASES.get(plain, plain)
-    return plain if plain in PUBLISHED or plain in EMBEDDED else None
+    return plain if plain in fetched() or plain in EMBEDDED else None
 
 
 def _unknown(name: str) -> str:
-    names = [*PUBLISHED, *EMBEDDED]
+    names = [*fetched(), *EMBEDDED]
     close = difflib.get_close_matches(name.lower(), names, n=1)
     guess = f'; did you mean "{close[0]}"?' if close else ""
     return f"no data set and no file is called {name[:80]!r}: expected one of {', '.join(names)}, or the path of {PATHS}{guess}"
