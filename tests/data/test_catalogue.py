@@ -89,6 +89,7 @@ def test_every_data_set_says_where_it_comes_from() -> None:
         **dict.fromkeys(
             ["war-and-peace", "don-quijote", "don-quijote-gutenberg", "tiny-shakespeare", "python-source", "python-topics"], "text"
         ),
+        **dict.fromkeys(["names", "spoken-digits", "japanese-vowels", "mnist-by-row", "digits-by-row"], "sequences"),
     }
     for entry in listed:
         source = entry.source

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from vitral import settings
-from vitral.data import books, cifar, digits, edges, folder, idx, manuscript, places, table
+from vitral.data import books, cifar, digits, edges, folder, idx, manuscript, places, rows, sequences, table
 from vitral.data.arrays import Arrays
 from vitral.data.manuscript import Manuscript, Piece
 from vitral.data.places import Finding, Place
 from vitral.data.progress import Progress, Watcher
+from vitral.data.sequence import SequenceSet
+from vitral.data.sequences import SEQUENCES, Sequenced
 from vitral.data.source import DataUnavailable, Source
 from vitral.errors import DataError
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from vitral.data.dataset import Dataset
     from vitral.spec.experiment import Data
 
-__all__ = ["DataUnavailable", "Finding", "Listed", "Progress", "check", "get", "known", "listing", "load"]
+__all__ = ["DataUnavailable", "Finding", "Listed", "Progress", "check", "get", "known", "listing", "load", "load_sequences"]
 
 Shape = tuple[int, int, int]
 DEFAULT_SHAPE: Shape = (3, 32, 32)
@@ -38,6 +40,14 @@ class _Published:
     read: Callable[[Source, Place], Arrays] | None
     fetch: Callable[[Source, Path, Watcher | None], None]
 
+    def locate(self) -> Place | None:
+        """Find its files on this machine."""
+        return places.locate(self.source, self.layouts)
+
+    def inspect(self, place: Place) -> list[Finding]:
+        """Check its files."""
+        return places.inspect(place, self.source)
+
 
 PUBLISHED = {
     entry.source.name: entry
@@ -48,8 +58,9 @@ PUBLISHED = {
         *(_Published(book, books.LAYOUTS, None, books.fetch) for book in books.PUBLISHED),
     )
 }
-EMBEDDED = {source.name: source for source in (digits.DIGITS, edges.EDGES, *books.EMBEDDED)}
+EMBEDDED = {source.name: source for source in (digits.DIGITS, edges.EDGES, *books.EMBEDDED)} | sequences.EMBEDDED
 ALIASES = {"digits": "mnist-5k", "cifar-10": "cifar10", "fashionmnist": "fashion-mnist", "fmnist": "fashion-mnist"}
+WORDS = {"images": "pictures", "text": "a text", "sequences": "sequences"}
 PATHS = "a folder or zip of pictures, a .csv, a .npz, or a text"
 
 
@@ -62,11 +73,16 @@ class Listed:
     folder: Path | None = None
 
 
+def fetched() -> dict[str, _Published | Sequenced]:
+    """Give every data set whose files come from outside: pictures, then sequences."""
+    return {**PUBLISHED, **SEQUENCES}
+
+
 def listing() -> list[Listed]:
     """List every data set that has a name; nothing is read or checked."""
     listed = []
-    for entry in PUBLISHED.values():
-        place = places.locate(entry.source, entry.layouts)
+    for entry in fetched().values():
+        place = entry.locate()
         state = "to download" if place is None else "in VITRAL_DATA" if place.given else "downloaded"
         listed.append(Listed(entry.source, state, place.folder if place else None))
     return [*listed, *(Listed(source, "embedded") for source in EMBEDDED.values())]
@@ -93,11 +109,8 @@ def load(data: Data, *, shape: Shape | None = None, progress: Watcher | None = N
     from vitral.data.dataset import assemble  # torch is loaded here
 
     name = known(data.source)
-    if name and (kind := _described(name).kind) != "images":
-        raise DataError(
-            f'data.source "{name}" is a {kind}, expected pictures for a network whose input is (channels, height, width); '
-            f'use network.input = {{ kind = "tokens", length = 100 }}'
-        )
+    if name and _described(name).kind != "images":
+        raise _other(name, "images")
     if name in PUBLISHED:
         entry = PUBLISHED[name]
         assert entry.read is not None
@@ -125,25 +138,65 @@ def writing(name: str, progress: Watcher | None = None, *, download: bool = True
         return replace(source, title="own text", kind="text"), manuscript.find(path)
     source = _described(found)
     if source.kind != "text":
-        texts = ", ".join(book.name for book in (*books.EMBEDDED, *books.PUBLISHED))
-        raise DataError(f'data.source "{found}" has {source.kind}, expected a text for a network of tokens; use {texts}, or a path')
+        raise _other(found, "text")
     raw = books.embedded(source) if found in EMBEDDED else books.read(source, _here(PUBLISHED[found], progress, download=download))
     return source, Manuscript(found, (Piece(found, raw=raw),))
 
 
-def _here(entry: _Published, progress: Watcher | None, *, download: bool) -> Place:
-    name = entry.source.name
-    place = places.locate(entry.source, entry.layouts)
+def load_sequences(data: Data, *, progress: Watcher | None = None, download: bool = True) -> SequenceSet:
+    """Load the sequences that an experiment learns to classify; torch is not needed for it.
+
+    Names and own files are found as in ``load``.
+
+    Args:
+        data: the experiment's own words.
+        progress: is told of downloads.
+        download: False never touches the network.
+
+    Raises:
+        DataUnavailable: only the network is missing; says what was tried and the cure.
+        DataError: no such data, pictures, or not what they should be.
+    Example:
+        ``load_sequences(Data(source="digits-by-row")).longest`` is 28.
+    """
+    name = known(data.source)
+    if name in SEQUENCES:
+        entry = SEQUENCES[name]
+        found = entry.read(entry.source, _here(entry, progress, download=download))
+    elif name == rows.DIGITS.name:
+        found = rows.read_digits()
+    elif name is not None:
+        raise _other(name, "sequences")
+    else:
+        found = sequences.own(*_own(data.source))
+    return found.first(data.train_size, data.test_size)
+
+
+def _here(entry: _Published | Sequenced, progress: Watcher | None, *, download: bool) -> Place:
+    """Find a data set's files, or bring them."""
+    place = entry.locate()
     if place is None:
         if not download:
-            raise DataUnavailable(f"{name} is not on this machine; {_cure(name)}")
-        place = get(name, progress)
+            raise DataUnavailable(f"{entry.source.name} is not on this machine; {_cure(entry.source.name)}")
+        place = get(entry.source.name, progress)
     assert place is not None
     return place
 
 
 def _described(name: str) -> Source:
-    return PUBLISHED[name].source if name in PUBLISHED else EMBEDDED[name]
+    entry = fetched().get(name)
+    return entry.source if entry else EMBEDDED[name]
+
+
+def _other(name: str, wanted: str) -> DataError:
+    """Say that a data set of the catalogue is of another kind than the network reads."""
+    source = _described(name)
+    images = sorted(known.name for known in _sources() if known.kind == wanted)
+    return DataError(f"{name} has {WORDS[source.kind]}, but the network reads {WORDS[wanted]}; use one of {', '.join(images)}, or your own")
+
+
+def _sources() -> list[Source]:
+    return [*(entry.source for entry in fetched().values()), *EMBEDDED.values()]
 
 
 def get(name: str, progress: Watcher | None = None) -> Place | None:
@@ -161,16 +214,16 @@ def get(name: str, progress: Watcher | None = None) -> Place | None:
     name = found
     if name in EMBEDDED:
         return None
-    entry, root = PUBLISHED[name], settings.downloads()
+    entry, root = fetched()[name], settings.downloads()
     try:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / f".{name}.lock"):  # a second process waits, then finds it here
-            place = places.locate(entry.source, entry.layouts)
-            if place and not place.given and _discard(place, entry.source):
+            place = entry.locate()
+            if place and not place.given and _discard(place, entry):
                 place = None
             if place is None:
                 entry.fetch(entry.source, root, progress)
-                place = places.locate(entry.source, entry.layouts)
+                place = entry.locate()
     except DataUnavailable as cause:
         raise DataUnavailable(f"{name} cannot be fetched ({cause}); {_cure(name)}") from None
     except OSError as cause:
@@ -178,17 +231,17 @@ def get(name: str, progress: Watcher | None = None) -> Place | None:
             f"{root}: cannot be written ({(cause.strerror or str(cause)).lower()}); set VITRAL_CACHE to another folder"
         ) from cause
     assert place is not None
-    for finding in places.inspect(place, entry.source):
+    for finding in entry.inspect(place):
         if not finding.ok:
             raise DataError(f"{place.folder / finding.file}: {finding.problem}")
     return place
 
 
-def _discard(place: Place, source: Source) -> bool:
+def _discard(place: Place, entry: _Published | Sequenced) -> bool:
     """Delete downloaded files that are not what they should be; say whether there were any."""
-    wrong = [place.folder / finding.file for finding in places.inspect(place, source) if not finding.ok]
+    wrong = [place.folder / finding.file for finding in entry.inspect(place) if not finding.ok]
     for path in wrong:
-        path.unlink()
+        path.unlink(missing_ok=True)
     return bool(wrong)
 
 
@@ -200,20 +253,23 @@ def check(name: str) -> list[Finding]:
         DataError: no such data set, or own data that cannot be read as a whole.
     """
     found = known(name)
-    if found in PUBLISHED:
-        entry = PUBLISHED[found]
-        place = places.locate(entry.source, entry.layouts)
+    if found is not None and (entry := fetched().get(found)):
+        place = entry.locate()
         if place is None:
             raise DataUnavailable(f"{found} is not on this machine; {_cure(found)}")
-        return places.inspect(place, entry.source)
-    if found == digits.DIGITS.name:
+        return entry.inspect(place)
+    if found in {digits.DIGITS.name, rows.DIGITS.name}:
         return digits.inspect()
     if found == edges.EDGES.name:
         return [Finding("computed, no file")]
-    if found is not None:
+    if found is not None and _described(found).kind == "text":
         books.embedded(_described(found))
         return [Finding("of this Python, no file of its own")]
-    return _check_own(_own(name)[0])
+    path, source = _own(name)
+    if sequences.belongs(path) and not _writings(path):
+        sequences.own(path, source)
+        return [Finding(path.name)]
+    return _check_own(path)
 
 
 def _check_own(path: Path) -> list[Finding]:
@@ -230,11 +286,11 @@ def known(name: str) -> str | None:
     """Find the catalogue's own spelling of a name; None for what is not in it."""
     plain = name.lower().replace("_", "-")
     plain = ALIASES.get(plain, plain)
-    return plain if plain in PUBLISHED or plain in EMBEDDED else None
+    return plain if plain in fetched() or plain in EMBEDDED else None
 
 
 def _unknown(name: str) -> str:
-    names = [*PUBLISHED, *EMBEDDED]
+    names = [*fetched(), *EMBEDDED]
     close = difflib.get_close_matches(name.lower(), names, n=1)
     guess = f'; did you mean "{close[0]}"?' if close else ""
     return f"no data set and no file is called {name[:80]!r}: expected one of {', '.join(names)}, or the path of {PATHS}{guess}"

@@ -38,3 +38,8 @@ def stratify(labels: npt.NDArray[np.integer], classes: tuple[str, ...], name: st
         test.append(members[:held])
         train.append(members[held:])
     return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
+
+
+def mixed(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Put positions into a fixed random order, so that the first so many of them hold something of every class."""
+    return positions[permutation(key(SEED, len(positions)), len(positions))]

@@ -68,7 +68,7 @@ def _load(experiment: Experiment, progress: Watcher | None) -> Taught:
     if network.predicts_next:
         return load_text(experiment.data, progress=progress)
     if experiment.reads_sequences:
-        return load_sequences(experiment.data, progress=progress)
+        return catalogue.load_sequences(experiment.data, progress=progress)
     return catalogue.load(experiment.data, shape=network.image, progress=progress)
 
 
