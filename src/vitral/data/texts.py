@@ -42,7 +42,7 @@ def classify(
     """
     if not texts:
         raise DataError(f"{source.name}: expected some texts, got none; add some")
-    vocabulary = Vocabulary.of(texts)
+    vocabulary = Vocabulary.of("".join(texts))
     every = pack([vocabulary.encode(text) for text in texts], labels)
     train, test = split or apart(texts, every.targets, classes, source.name)
     return assemble(classes, pick(every, train), pick(every, test), source, vocabulary=vocabulary, sha256=sha256)
