@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vitral.nets.sequences import ReadsSequences, Sequences
+
 
 class Convolution(nn.Conv2d):
     """A convolution whose padding may differ between two opposite sides, as "same" needs it for kernels of even size.
@@ -143,6 +145,8 @@ class Stack(nn.Module):
     A maximum over windows of at-most-zero-clipped numbers is the clipped maximum: where max-pooling directly follows a ReLU, the pooling runs
     first and the ReLU on what it leaves. Values and gradients are the same bits, ties included: a window whose maximum is positive keeps the
     same first maximum, any other passes no gradient either way. ``run_in_order`` is for those who look at each layer.
+
+    ``Sequences`` go as a whole to the layers that read them; any other layer works step by step and is handed the values.
     """
 
     def __init__(self, layers: dict[str, nn.Module]) -> None:
@@ -163,11 +167,12 @@ class Stack(nn.Module):
         """Give names and modules in the specification's order."""
         return ((name, self._child(name)) for name in self._names)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | Sequences) -> Tensor:
         """Send x through all layers."""
         for name in self._names if self._in_order else self._swift:
-            x = self._child(name)(x)
-        return x
+            child = self._child(name)
+            x = x.each(child) if isinstance(x, Sequences) and not isinstance(child, ReadsSequences) else child(x)
+        return x  # type: ignore[return-value]
 
     def _child(self, name: str) -> nn.Module:
         child = self._modules[name]

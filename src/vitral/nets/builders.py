@@ -11,14 +11,14 @@ from typing import TypeVar
 
 import torch
 from torch import nn
-from torch.nn.utils import skip_init
 
 from vitral.errors import ShapeError
-from vitral.nets import blocks
-from vitral.nets.initialise import generator, initialise
+from vitral.nets import blocks, recurrent, sequence_layers
+from vitral.nets.initialise import generator, initialise, initialise_cell
 from vitral.nets.net import Net
 from vitral.spec import layers as spec
-from vitral.spec.base import Layer, Shape, image, pair, volume
+from vitral.spec import sequence_layers as sequence_spec
+from vitral.spec.base import Layer, Shape, image, pair, sequence, volume
 from vitral.spec.network import Network
 from vitral.spec.shapes import LayerReport, walk
 
@@ -117,7 +117,10 @@ def _convolution(layer: spec.Convolution, shape: Shape, site: Site) -> nn.Module
 
 @make.register
 def _dense(layer: spec.Dense, shape: Shape, site: Site) -> nn.Module:
-    dense = _empty(blocks.Dense, volume(shape), layer.units, bias=layer.bias)
+    if len(shape) == 2:
+        dense: nn.Linear = _empty(sequence_layers.StepDense, shape[1], layer.count(), bias=layer.bias)
+    else:
+        dense = _empty(blocks.Dense, volume(shape), layer.count(), bias=layer.bias)
     initialise(dense, layer.init, layer.bias_init, site.source)
     return _frozen_if(layer.learning_rate_factor == 0, dense)
 
@@ -186,6 +189,85 @@ def _scale(layer: spec.Scale, shape: Shape, site: Site) -> nn.Module:
 
 
 @make.register
+def _embedding(layer: sequence_spec.Embedding, shape: Shape, site: Site) -> nn.Module:
+    embedding = _empty(sequence_layers.Embedding, sequence(shape)[1], layer.size)
+    with torch.no_grad():
+        embedding.weight.normal_(generator=site.source)
+    return _frozen_if(layer.learning_rate_factor == 0, embedding)
+
+
+@make.register
+def _rnn(layer: sequence_spec.Rnn, shape: Shape, site: Site) -> nn.Module:
+    return _cell(recurrent.Rnn, layer, shape, site, nonlinearity=layer.activation)
+
+
+@make.register
+def _lstm(layer: sequence_spec.Lstm, shape: Shape, site: Site) -> nn.Module:
+    return _cell(recurrent.Lstm, layer, shape, site, forget_bias=layer.forget_bias)
+
+
+@make.register
+def _gru(layer: sequence_spec.Gru, shape: Shape, site: Site) -> nn.Module:
+    return _cell(recurrent.Gru, layer, shape, site)
+
+
+def _cell(
+    kind: type[recurrent.Recurrent],
+    layer: sequence_spec.Recurrent,
+    shape: Shape,
+    site: Site,
+    *,
+    forget_bias: float = 0.0,
+    **options: str,
+) -> nn.Module:
+    features = sequence(shape)[1]
+    cell = _empty(kind, features, layer.hidden_size, batch_first=True, bidirectional=layer.bidirectional, **options)
+    initialise_cell(cell, site.source, forget_bias=forget_bias)
+    return _frozen_if(layer.learning_rate_factor == 0, cell)
+
+
+@make.register
+def _over_time(layer: sequence_spec.OverTime, shape: Shape, site: Site) -> nn.Module:
+    return sequence_layers.OverTime(layer.mode, halves=_in_halves(site))
+
+
+def _in_halves(site: Site) -> bool:
+    """Say whether the features that arrive here are those of a bidirectional cell: nothing in between has mixed them."""
+    for layer in reversed(list(site.layers.values())[:-1]):
+        if isinstance(layer, sequence_spec.Recurrent):
+            return layer.bidirectional
+        if not isinstance(layer, UNMIXING):
+            break
+    return False
+
+
+UNMIXING = (spec.Activation, spec.LeakyRelu, spec.Dropout, spec.Scale, sequence_spec.Pooling1d)
+"""Layers that leave every feature in its place."""
+
+
+@make.register
+def _repeat(layer: sequence_spec.Repeat, shape: Shape, site: Site) -> nn.Module:
+    return sequence_layers.Repeat(layer.length)
+
+
+@make.register
+def _convolution_1d(layer: sequence_spec.Convolution1d, shape: Shape, site: Site) -> nn.Module:
+    conv = _empty(sequence_layers.Convolution1d, sequence(shape)[1], layer.filters, layer.size, stride=layer.stride, bias=layer.bias)
+    if layer.padding == "same":
+        rings = layer.size - 1
+        conv.margins = (rings // 2, rings - rings // 2)
+    else:
+        conv.margins = (layer.padding, layer.padding)
+    initialise(conv, layer.init, layer.bias_init, site.source)
+    return _frozen_if(layer.learning_rate_factor == 0, conv)
+
+
+@make.register
+def _pooling_1d(layer: sequence_spec.Pooling1d, shape: Shape, site: Site) -> nn.Module:
+    return sequence_layers.Pooling1d(layer.mode, layer.size)
+
+
+@make.register
 def _residual(layer: spec.Residual, shape: Shape, site: Site) -> nn.Module:
     inner = walk(layer.layers, shape)
     modules = _row(inner, site)
@@ -200,9 +282,7 @@ def _residual(layer: spec.Residual, shape: Shape, site: Site) -> nn.Module:
 
 def _empty(kind: type[Kind], *args: object, **options: object) -> Kind:
     """Make a module without first values: its constructor would draw them from torch's global generator."""
-    module = skip_init(kind, *args, **options)  # type: ignore[no-untyped-call]
-    assert isinstance(module, kind)
-    return module
+    return kind(*args, device="meta", **options).to_empty(device="cpu")
 
 
 def _frozen_if(frozen: bool, module: nn.Module) -> nn.Module:

@@ -21,13 +21,13 @@ def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> to
 
 
 @torch.no_grad()
-def initialise(layer: nn.Conv2d | nn.Linear, init: str, bias_init: float | None, source: torch.Generator) -> None:
+def initialise(layer: nn.Conv1d | nn.Conv2d | nn.Linear, init: str, bias_init: float | None, source: torch.Generator) -> None:
     """Fill a layer's weights and biases.
 
     fan_in = I * KH * KW, fan_out = O * KH * KW (per group).
 
     Args:
-        layer: its weight is (O, I, KH, KW) or (O, I).
+        layer: its weight is (O, I, KH, KW), (O, I, K) or (O, I).
         init: he: N(0, 2/fan_in), He et al. 2015, arXiv:1502.01852; lecun: N(0, 1/fan_in), LeCun et al. 1998; xavier: N(0, 2/(fan_in+fan_out)),
             Glorot & Bengio 2010; zero: 0; default: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights and biases, as torch's layers; dirac: the
             first O filters hand their input on (Zagoruyko & Komodakis 2017, arXiv:1706.00388) and filters beyond the number of channels
@@ -64,6 +64,25 @@ def initialise(layer: nn.Conv2d | nn.Linear, init: str, bias_init: float | None,
         layer.bias.uniform_(-edge, edge, generator=source)
     else:
         layer.bias.zero_()
+
+
+@torch.no_grad()
+def initialise_cell(cell: nn.RNNBase, source: torch.Generator, *, forget_bias: float = 0.0) -> None:
+    """Draw a recurrent cell's weights and biases from U(-1/sqrt(D), 1/sqrt(D)) for D hidden units, as torch's cells.
+
+    Args:
+        cell: its parameters are drawn in the order in which torch lists them.
+        source: the generator to draw from.
+        forget_bias: added to the forget gate's rows of b_ih, the second quarter of an LSTM's.
+    """
+    d = cell.hidden_size
+    edge = 1 / math.sqrt(d)
+    for parameter in cell.parameters():
+        parameter.uniform_(-edge, edge, generator=source)
+    if forget_bias:
+        for name, parameter in cell.named_parameters():
+            if name.startswith("bias_ih"):
+                parameter[d : 2 * d] += forget_bias
 
 
 def _hand_on(weight: Tensor, groups: int) -> None:

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from vitral.errors import StoreError
 from vitral.nets.blocks import Dropout, Stack
+from vitral.nets.recurrent import Recurrent
 from vitral.nets.whiten import whitening_kernels
 from vitral.spec.base import Layer
 from vitral.spec.layers import Convolution
@@ -92,6 +95,62 @@ class Net(Stack):
         for module in self.modules():
             if isinstance(module, Dropout):
                 module.generator = generator
+
+    def carry(self, choice: bool = True) -> None:
+        """Let every recurrent cell start where its last call ended (truncated backpropagation through time), or start blank each time."""
+        for _, cell in self._cells():
+            cell.carries = choice
+        if not choice:
+            self.forget()
+
+    def forget(self) -> None:
+        """Blank all memories that are carried."""
+        for _, cell in self._cells():
+            cell.memory = None
+
+    def memories(self) -> dict[str, Tensor]:
+        """Give what is carried at the moment, (1, B, D) each: "lstm1.h" and "lstm1.c"; nothing where nothing has been read yet."""
+        return {
+            f"{path}.{symbol}": part
+            for path, cell in self._cells()
+            if cell.memory is not None
+            for symbol, part in zip("hc", cell.memory, strict=False)
+        }
+
+    def remember(self, memories: Mapping[str, Tensor]) -> None:
+        """Carry what ``memories`` gave.
+
+        Raises:
+            StoreError: they belong to another network.
+        """
+        found: dict[Recurrent, tuple[Tensor, ...] | None] = {}
+        wanted = set(memories)
+        for path, cell in self._cells():
+            names = [f"{path}.{symbol}" for symbol in "hc"[: cell.num_memories]]
+            parts = tuple(memories[name] for name in names if name in memories)
+            if parts and (len(parts) < len(names) or any(part.dim() != 3 or part.shape[::2] != (1, cell.hidden_size) for part in parts)):
+                sizes = ", ".join(f'"{name}" {tuple(memories[name].shape) if name in memories else "missing"}' for name in names)
+                raise StoreError(f"memories of another network: {sizes}, expected (1, B, {cell.hidden_size}) each; use this network's own")
+            found[cell] = parts or None
+            wanted -= set(names)
+        if wanted:
+            raise StoreError(f'memories of another network: no layer has "{min(wanted)}"; use this network\'s own')
+        for cell, memory in found.items():
+            cell.memory = memory
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Read something else in between: inside, all memories start blank; afterwards they are what they were."""
+        before = [(cell, cell.memory) for _, cell in self._cells()]
+        self.forget()
+        try:
+            yield
+        finally:
+            for cell, memory in before:
+                cell.memory = memory
+
+    def _cells(self) -> Iterator[tuple[str, Recurrent]]:
+        return ((path, module) for path, module in self.named_modules() if isinstance(module, Recurrent))
 
     @torch.no_grad()
     def prepare(self, images: Tensor) -> None:
