@@ -19,6 +19,7 @@ def start(num_steps: int = 20) -> RunStarted:
         num_train=1280,
         num_test=1000,
         num_steps=num_steps,
+        steps_per_epoch=10,
         batch_size=128,
         data="cifar10",
         data_sha256="0" * 64,

@@ -235,9 +235,9 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path):
     with tiny.begin(tmp_path, epochs=EPOCHS) as run:
         list(itertools.islice(run.events(), 5))
     loaded = weights.load_newest(run.folder / "checkpoints")
-    weights.save(run.folder / "checkpoints", loaded.tensors, loaded.values | {"format": 2}, loaded.step)
+    weights.save(run.folder / "checkpoints", loaded.tensors, loaded.values | {"format": 1}, loaded.step)
     with pytest.raises(
-        StoreError, match=r"is of another version of Vitral: expected format 1, got 2; go on with the version that wrote it"
+        StoreError, match=r"is of another version of Vitral: expected format 2, got 1; go on with the version that wrote it"
     ):
         tiny.begin(tmp_path, run.id)
     assert locks.is_free(run.folder)

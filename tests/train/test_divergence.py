@@ -91,7 +91,7 @@ def test_a_poisoned_batch_ends_the_run_before_the_weights_move(experiment, datas
     for _ in range(4):
         next(stream)
     before = {name: p.detach().clone() for name, p in trainer.net.named_parameters()}
-    monkeypatch.setattr(trainer, "_augment", lambda indices, epoch: torch.full((len(indices), 3, 8, 8), math.nan))
+    monkeypatch.setattr(trainer._lessons, "_augment", lambda indices, epoch: torch.full((len(indices), 3, 8, 8), math.nan))
     found = next(stream)
     assert (found.kind, found.layer, found.what) == ("diverged", "conv1", "activation")
     assert all(torch.equal(p, before[name]) for name, p in trainer.net.named_parameters())

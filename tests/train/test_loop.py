@@ -82,7 +82,7 @@ def test_what_is_evaluated_is_the_average(experiment, dataset):
     trainer.net.load_state_dict(weights)
     trainer.net.eval()
     with torch.no_grad():
-        scores = trainer.net(trainer._test_images(torch.arange(40)))
+        scores = trainer.net(trainer._lessons._test_images(torch.arange(40)))
     assert found.loss == pytest.approx(torch.nn.functional.cross_entropy(scores, dataset.test.targets).item(), abs=1e-5)
     assert not torch.equal(state.tensors["net.conv1.weight"], state.tensors["average.conv1.weight"])
 
@@ -166,8 +166,8 @@ def test_a_change_that_was_not_told_yet_survives_a_pause(experiment, dataset):
 
 def test_every_example_is_met_once_an_epoch_under_any_batch_size(experiment, dataset, monkeypatch):
     trainer = Trainer(experiment(epochs=2), dataset)
-    met, augment = [], trainer._augment
-    monkeypatch.setattr(trainer, "_augment", lambda indices, epoch: met.append(indices) or augment(indices, epoch))
+    met, augment = [], trainer._lessons._augment
+    monkeypatch.setattr(trainer._lessons, "_augment", lambda indices, epoch: met.append(indices) or augment(indices, epoch))
     for number, event in enumerate(trainer.events()):
         if event.kind == "batch_done":
             trainer.change("batch_size", 7 + 5 * (number % 3))

@@ -18,7 +18,16 @@ def run(training, num_train, sizes, *, flips=False):
             continue
         size = sizes[turn % len(sizes)]
         seen = min(size, num_train - place.position)
-        place = place.after(training, num_train=num_train, num_seen=seen, loss=2.0, num_correct=1, seconds=0.5, flips=flips)
+        place = place.after(
+            training,
+            num_train=num_train,
+            ends_at=place.position + seen,
+            num_examples=seen,
+            loss=2.0,
+            num_correct=1,
+            seconds=0.5,
+            measurements=lambda last: ("one", "flip") if last and flips else ("one",),
+        )
         places.append(place)
         turn += 1
     return places, place
@@ -31,7 +40,7 @@ def test_epochs_end_at_their_last_example(epochs, num_train, sizes):
     assert (end.epoch, end.position) == (epochs, 0)
     ends = [place for place in places if "epoch" in place.due]
     assert len(ends) == epochs
-    assert all(place.position == num_train and place.loss_sum == 2.0 * num_train for place in ends)
+    assert all(place.position == num_train and place.loss_sum == 2.0 * place.num_examples == 2.0 * num_train for place in ends)
     shares = [place.share(training, num_train) for place in places]
     assert shares == sorted(shares)
     assert all(0 < share <= 1 for share in shares)
@@ -54,5 +63,5 @@ def test_what_is_due_and_when():
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_json_keeps_every_bit(number):
-    place = Progress(1, 2, 3, number, 4, number / 3, ("epoch", "one"))
+    place = Progress(1, 2, 3, 4, number, 5, number / 3, ("epoch", "one"))
     assert Progress.from_json(json.loads(json.dumps(place.to_json()))) == place
