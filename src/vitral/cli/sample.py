@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from vitral.generate.choose import Candidate, Choice, Written
+    from vitral.generate.choose import Candidate, Written
     from vitral.runtime.written import Author, Copied
 
 CANDIDATES = 5
-SYMBOL, BAR, CANDIDATE = 5, 6, 19  # columns: of a symbol, of a bar of probability 1, of a candidate with both
-LEFT = 26  # columns of what stands before the candidates
+SYMBOL, BAR, CANDIDATE = 4, 4, 16  # columns: of a symbol, of a bar of probability 1, of a candidate with both
+LEFT = 25  # columns of what stands before the candidates
 SHOWN = 60  # characters of a copied stretch that are quoted
 INTERRUPTED = 130
 
@@ -58,11 +59,14 @@ def sample(
     if json:
         written = list(stream)
         copied, why = _check(author, written) if check else (None, "")
-        print_json(to_values(author, beginning, written, choice, seed, stream.pace, copied, why))
+        text = to_values(author, beginning, written)
+        how = {"temperature": choice.temperature, "top_k": choice.top_k, "top_p": choice.top_p, "seed": seed}
+        checked = {"copied": asdict(copied) if copied else None, **({"not_checked": why} if why else {})}
+        print_json({**text, **how, "symbols_per_second": round(stream.pace, 1), **checked, **places_of(author, written)})
         return
     out = console()
     written, stopped = (_show_candidates if candidates else _show_text)(author, beginning, stream, out)
-    copied, why = _check(author, written) if check and not stopped else (None, "")
+    copied, why = _check(author, written) if check and written and not stopped else (None, "")
     out.print(f"[bright_black]{_closing(author, written, stream.pace, copied, why)}[/bright_black]")
     if stopped:
         raise typer.Exit(INTERRUPTED)
@@ -89,40 +93,27 @@ class Timed(Iterator["Written"]):
         return self.count / self.seconds if self.seconds else 0.0
 
 
-def to_values(
-    author: Author, prime: str, written: list[Written], choice: Choice, seed: int, pace: float, copied: Copied | None, why: str
-) -> dict[str, Any]:
+def to_values(author: Author, prime: str, written: list[Written]) -> dict[str, Any]:
     """Give a written text as JSON knows it."""
-    from dataclasses import asdict
+    codes = [one.symbol for one in written]
+    whose = {"run": author.id, "step": author.step, "prime": prime}
+    return {**whose, "text": author.vocabulary.decode(codes), "symbols": author.vocabulary.kind, "length": len(codes)}
 
-    decode, codes = author.vocabulary.decode, [one.symbol for one in written]
-    values: dict[str, Any] = {
-        "run": author.id,
-        "step": author.step,
-        "prime": prime,
-        "text": decode(codes),
-        "symbols": author.vocabulary.kind,
-        "length": len(codes),
-        "temperature": choice.temperature,
-        "top_k": choice.top_k,
-        "top_p": choice.top_p,
-        "seed": seed,
-        "symbols_per_second": round(pace, 1),
-        "copied": asdict(copied) if copied else None,
-    }
-    if why:
-        values["not_checked"] = why
-    if written and written[0].candidates:
-        values["places"] = [
+
+def places_of(author: Author, written: list[Written]) -> dict[str, Any]:
+    """Give what might have come at each place of a text, where candidates were asked for."""
+    show = author.vocabulary.show
+    if not written or not written[0].candidates:
+        return {}
+    return {
+        "places": [
             {
-                "symbol": author.vocabulary.show(one.symbol),
-                "probability": one.probability,
-                "chance": one.chance,
-                "candidates": [{**other._asdict(), "symbol": author.vocabulary.show(other.symbol)} for other in one.candidates],
+                **{"symbol": show(one.symbol), "probability": one.probability, "chance": one.chance},
+                "candidates": [{**other._asdict(), "symbol": show(other.symbol)} for other in one.candidates],
             }
             for one in written
         ]
-    return values
+    }
 
 
 def _show_text(author: Author, prime: str, stream: Timed, out: Console) -> tuple[list[Written], bool]:
@@ -154,7 +145,7 @@ def _show_candidates(author: Author, prime: str, stream: Timed, out: Console) ->
     """Write one line a symbol, and the text at the end."""
     from rich.text import Text
 
-    out.print(Text("written     own    drawn   its likeliest, by its own probability", style="bright_black"))
+    out.print(Text("written   own    drawn   the likeliest, in percent", style="bright_black"))
     written: list[Written] = []
     count = max(1, min(CANDIDATES, (out.width - LEFT) // CANDIDATE))
     stopped = True
@@ -176,7 +167,7 @@ def line_of(author: Author, one: Written, count: int) -> Text:
 
     line = Text(no_wrap=True)
     line.append(f"  {_cell(author, one)}", "bold")
-    line.append(f"{percent(one.probability):>8} {percent(one.chance):>8}   ")
+    line.append(f"{percent(one.probability):>7} {percent(one.chance):>8}   ")
     for other in one.candidates[:count]:
         style = "dark_orange" if other.symbol == one.symbol else "" if other.chance else "bright_black"
         line.append(f"{_cell(author, other)}{bar(other.probability, BAR)}{100 * other.probability:5.1f}  ", style)
