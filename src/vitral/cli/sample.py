@@ -108,7 +108,9 @@ def places_of(author: Author, written: list[Written]) -> dict[str, Any]:
     return {
         "places": [
             {
-                **{"symbol": show(one.symbol), "probability": one.probability, "chance": one.chance},
+                "symbol": show(one.symbol),
+                "probability": one.probability,
+                "chance": one.chance,
                 "candidates": [{**other._asdict(), "symbol": show(other.symbol)} for other in one.candidates],
             }
             for one in written
