@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from vitral.data.codes import Mapped
 from vitral.generate import memorised
 from vitral.generate.memorised import Stretch, longest_copied
 
@@ -57,6 +58,8 @@ def test_a_memory_mapped_text_is_read_in_parts(tmp_path) -> None:
     mapped = np.memmap(tmp_path / "codes", np.uint8, "r")
     written = np.concatenate([draw.integers(0, 90, 200), training[77_000:77_321], draw.integers(0, 90, 200)])
     assert longest_copied(written, mapped) == Stretch(321, 200, 77_000)
+    seen_through_a_table = Mapped(mapped, np.arange(256, dtype=np.int16)[::-1])
+    assert longest_copied(255 - written, seen_through_a_table) == Stretch(321, 200, 77_000)
 
 
 def test_ten_thousand_symbols_against_three_million_take_a_moment() -> None:

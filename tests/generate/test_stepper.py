@@ -12,7 +12,8 @@ from vitral.errors import SpecError
 from vitral.generate import product as products
 from vitral.generate.product import product
 from vitral.generate.stepper import Stepper
-from vitral.nets import blocks
+from vitral.nets import blocks, build
+from vitral.spec.network import Network
 
 KINDS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -107,6 +108,36 @@ def test_a_network_without_a_memory_looks_its_answer_up() -> None:
     stepper = Stepper.of(net, np.float64)
     np.testing.assert_allclose(stepped(stepper, tokens), asked(net, tokens, 6), atol=1e-12)
     assert stepper.memory() == ()
+
+
+def test_networks_of_our_own_are_stepped_with_every_layer_that_reads_step_by_step() -> None:
+    """Whatever a specification allows in a network that predicts the next symbol."""
+    rows = [
+        ["embedding", "lstm", "dropout", "gru", "dense"],
+        ["rnn", "relu", "lstm"],
+        ["dense", "tanh", "gru", "scale", "leaky_relu"],
+        ["dropout", "rnn_relu", "gelu", "silu", "elu", "softplus", "sigmoid"],
+        ["embedding", "dense"],
+    ]
+    settings = {
+        "embedding": {"size": 5},
+        "lstm": {"hidden_size": 9, "forget_bias": 1.0},
+        "gru": {"hidden_size": 8},
+        "rnn": {"hidden_size": 7},
+        "rnn_relu": {"kind": "rnn", "hidden_size": 7, "activation": "relu"},
+        "dense": {"units": 6},
+        "dropout": {"probability": 0.5},
+        "scale": {"factor": 0.5},
+    }
+    tokens = torch.randint(0, 11, (40,), generator=torch.Generator().manual_seed(2))
+    for row in rows:
+        layers = [{"kind": kind, **settings.get(kind, {})} for kind in row] + [{"kind": "dense", "units": "symbols"}]
+        network = Network.model_validate({"input": {"kind": "tokens", "length": 10, "symbols": 11}, "layers": layers})
+        assert network.predicts_next
+        net = build(network, seed=3)
+        with torch.no_grad():
+            expected = net.eval()(tokens[None])[0].numpy()
+        np.testing.assert_allclose(stepped(Stepper.of(net.train()), tokens), expected, atol=1e-5, err_msg=str(row))
 
 
 def test_memory_is_copied_brought_back_and_forgotten() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vitral.cli import data, describe, evaluate, explain, predict, runs, train
+from vitral.cli import data, describe, evaluate, explain, predict, runs, sample, train
 from vitral.cli.options import command
 from vitral.errors import VitralError
 
@@ -25,6 +25,7 @@ app.command("train")(train.train)
 app.command("describe")(describe.describe)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("sample")(sample.sample)
 app.command("runs")(runs.runs)
 app.command("show")(runs.show)
 app.command("zoo")(describe.zoo)

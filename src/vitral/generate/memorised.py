@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Codes = npt.NDArray[np.integer[Any]]
+from vitral.data.codes import Codes, Mapped
+
 Integers = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
@@ -45,7 +46,7 @@ class _Windows(NamedTuple):
     """The numbers of those."""
 
 
-def longest_copied(written: Codes, training: Codes) -> Stretch:
+def longest_copied(written: npt.NDArray[Any], training: Codes) -> Stretch:
     """Find the longest stretch of a text that occurs in another one.
 
     Where a stretch of some length is copied, so is one of every smaller length: lengths are tried, doubled at first. The windows tried
@@ -55,20 +56,20 @@ def longest_copied(written: Codes, training: Codes) -> Stretch:
 
     Args:
         written: codes, (n,).
-        training: codes of the same vocabulary, (N,), in memory or memory-mapped.
+        training: codes of the same vocabulary, (N,), in memory or on the disk, which is read in parts.
     Returns:
         Length 0 where not one symbol is copied; of stretches of equal length the one that comes first in the training text.
     Example:
         "the hat" and "a cat; that hat" share " hat": ``Stretch(length=4, start=3, offset=11)``.
     Source: Karp, Miller & Rosenberg 1972, doi:10.1145/800152.804905 (naming windows by pairs of names)
     """
-    training = np.asarray(training)
-    written = np.asarray(written).astype(training.dtype)
+    dtype = np.dtype(np.uint8) if isinstance(training, Mapped) else training.dtype
+    written = np.asarray(written).astype(dtype)
     low, high = 1, min(len(written), len(training))  # every length below ``low`` is copied, none above ``high`` is
     known: _Windows | None = None
     doubling = True
     while low <= high:
-        step = max(1, WORD // training.itemsize) if known is None else 2 * known.length
+        step = max(1, WORD // dtype.itemsize) if known is None else 2 * known.length
         length = min(step, high) if doubling else (low + high + 1) // 2
         found = _look_up(written, training, length) if known is None else _join(known, length)
         if len(found.places):
@@ -80,13 +81,13 @@ def longest_copied(written: Codes, training: Codes) -> Stretch:
     return Stretch(known.length, int(np.argmax(known.names == known.names_there[0])), int(known.places[0]))
 
 
-def _look_up(written: Codes, training: Codes, length: int) -> _Windows:
+def _look_up(written: npt.NDArray[Any], training: Codes, length: int) -> _Windows:
     """Compare windows of at most 8 bytes as whole numbers."""
     distinct, names = np.unique(_words(written, length), return_inverse=True)
     sieve = np.zeros(2**SIEVE_BITS, bool)
     sieve[_slots(distinct)] = True
     places, names_there = [], []
-    for begin, words in _in_parts(training, length):
+    for begin, words in _in_parts(training, length, written.dtype):
         likely = np.flatnonzero(sieve[_slots(words)])
         name, same = _find(distinct, words[likely])
         places.append(likely[same] + begin)
@@ -117,7 +118,7 @@ def _slots(words: Words) -> Words:
     return (words * SPREAD) >> np.uint64(64 - SIEVE_BITS)
 
 
-def _words(codes: Codes, length: int) -> Words:
+def _words(codes: npt.NDArray[Any], length: int) -> Words:
     """Give the bytes of every window of ``length`` codes as one number, (len(codes) - length + 1,)."""
     size = codes.itemsize
     padded = np.ascontiguousarray(codes, codes.dtype.newbyteorder("<")).tobytes() + bytes(WORD)
@@ -125,6 +126,6 @@ def _words(codes: Codes, length: int) -> Words:
     return every & np.uint64(2 ** (8 * size * length) - 1)
 
 
-def _in_parts(codes: Codes, length: int) -> Iterator[tuple[int, Words]]:
+def _in_parts(codes: Codes, length: int, dtype: np.dtype[Any]) -> Iterator[tuple[int, Words]]:
     for begin in range(0, len(codes) - length + 1, AT_ONCE):
-        yield begin, _words(codes[begin : begin + AT_ONCE + length - 1], length)
+        yield begin, _words(codes[begin : begin + AT_ONCE + length - 1].astype(dtype, copy=False), length)
