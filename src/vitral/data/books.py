@@ -46,7 +46,7 @@ DON_QUIJOTE = Source(
 )
 
 GUTENBERG = Source(
-    name="don-quijote-gutenberg",
+    name="quijote-pg2000",
     title="Don Quijote as Project Gutenberg gives it today, in Spanish",
     licence="public domain",
     origin="www.gutenberg.org/ebooks/2000",
@@ -98,7 +98,7 @@ MIRRORS = {
     "don-quijote": (
         "https://raw.githubusercontent.com/david-sterling/DonQuijote-RNN/189691e131931f5a6e773b9ada4a22f33f82a8ed/quijote.txt",
     ),
-    "don-quijote-gutenberg": ("https://www.gutenberg.org/cache/epub/2000/pg2000.txt", "https://www.gutenberg.org/files/2000/2000-0.txt"),
+    "quijote-pg2000": ("https://www.gutenberg.org/cache/epub/2000/pg2000.txt", "https://www.gutenberg.org/files/2000/2000-0.txt"),
     "tiny-shakespeare": ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",),
 }
 
