@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import sys
@@ -210,8 +209,8 @@ def library() -> bytes:
 @cache
 def topics() -> bytes:
     """Join the topics of Python's ``help()`` in the order of their names."""
-    if importlib.util.find_spec("pydoc_data") is None:
-        raise DataError("python-topics: expected pydoc_data in this Python, got none; name a text of your own, or python-source")
-    from pydoc_data.topics import topics as texts
-
+    try:
+        from pydoc_data.topics import topics as texts
+    except ImportError:
+        raise DataError("python-topics: expected pydoc_data in this Python, got none; use python-source or a text of your own") from None
     return "\n\n".join(texts[name].strip("\n") for name in sorted(texts)).encode() + b"\n"
