@@ -107,6 +107,13 @@ def test_a_byte_order_mark_is_left_out_and_said(tmp_path: Path) -> None:
     assert "\ufeff" in load(write(tmp_path, SAMPLE + "\ufeff" + SAMPLE)).vocabulary.symbols  # elsewhere it is a symbol
 
 
+@pytest.mark.parametrize("block", [1, 2, 3, 4, 9])
+def test_a_mark_at_the_edge_of_a_block_is_a_symbol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(manuscript, "BLOCK", block)
+    content = "abc\ufeff" * 20
+    assert whole(load(write(tmp_path, "\ufeff" + content))) == content
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

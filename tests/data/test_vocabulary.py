@@ -67,6 +67,11 @@ def test_the_message_says_what_to_do() -> None:
         Vocabulary.of("b").encode("abcdefghi")
 
 
+def test_what_lies_beyond_the_last_symbol_is_not_the_first_one() -> None:
+    with pytest.raises(DataError, match="'z' is not among the 2 symbols"):
+        Vocabulary.of("\0a").encode("z")
+
+
 def test_a_vocabulary_keeps_the_order_it_is_given() -> None:
     vocabulary = Vocabulary("characters", ("z", "a", "ñ"))
     assert vocabulary.encode("zañ").tolist() == [0, 1, 2]
