@@ -205,6 +205,13 @@ def assemble(
             raise DataError(f"{source.name}: expected at least one step, {split} sequence {empty[0] + 1} has none; take it out")
         if not vocabulary and not np.isfinite(examples.values).all():
             raise DataError(f"{source.name}: expected finite numbers in the {split} sequences, got NaN or infinity; take those out")
+    if train.values.shape[1:] != test.values.shape[1:]:
+        (expected,), (got,) = train.values.shape[1:], test.values.shape[1:]
+        raise DataError(
+            f"{source.name}: expected as many features a step in the test sequences as in the training ones, {expected}, got {got}; make them alike"
+        )
+    if (unmet := np.flatnonzero(np.bincount(train.targets, minlength=len(classes)) == 0)).size:
+        raise DataError(f'{source.name}: class "{classes[unmet[0]]}" has no sequence to learn from; add some')
     return SequenceSet(
         source.name, classes, train, test, vocabulary, source, sha256 or identify(classes, train, test, vocabulary), alike=alike
     )

@@ -26,6 +26,7 @@ from vitral.errors import DataError
 MAX_FEATURES: Final = 1_000
 MAX_LENGTH: Final = 100_000
 MAX_SERIES: Final = 1_000_000
+LARGEST: Final = float(np.finfo(np.float32).max)
 SPLITS: Final = {"train": 0, "training": 0, "test": 1, "testing": 1}
 Positions = npt.NDArray[np.int64]
 
@@ -136,7 +137,7 @@ class Table:
                 value = float(cell if self.delimiter == "," else cell.replace(",", "."))
             except ValueError:
                 value = float("nan")
-            if not isfinite(value) or abs(value) > np.finfo(np.float32).max or "_" in cell:
+            if not isfinite(value) or abs(value) > LARGEST or "_" in cell:
                 raise DataError(
                     f'{self.path}, line {line}, column "{self.heading[column]}": expected a finite number, got {cell[:20]!r}; '
                     "correct it or leave the line out"
