@@ -73,14 +73,15 @@ class TestNames:
             names.read(names.NAMES, places.Place(tmp_path, given=True))
 
 
-class TestFetching:
-    CONTENT = {"Basque.txt": b"Etxeberria\nAgirre\n", "Catalan.txt": "Puig\nGüell\n".encode()}
+CONTENT = {"Basque.txt": b"Etxeberria\nAgirre\n", "Catalan.txt": "Puig\nGüell\n".encode()}
 
+
+class TestFetching:
     @pytest.fixture
     def source(self) -> Source:
         import hashlib
 
-        files = tuple(File(name, len(raw), hashlib.sha256(raw).hexdigest()) for name, raw in self.CONTENT.items())
+        files = tuple(File(name, len(raw), hashlib.sha256(raw).hexdigest()) for name, raw in CONTENT.items())
         return Source("names", "", "", "", "", 1, files)
 
     @pytest.fixture
@@ -88,7 +89,7 @@ class TestFetching:
         with serving(b"") as server:
 
             def fetch(url: str, target: Path, **rest: Any) -> Path:
-                server.body = self.CONTENT[target.name] if not server.broken else b"<html>log in</html>"
+                server.body = CONTENT[target.name] if not server.broken else b"<html>log in</html>"
                 return download.download(url, target, sleep=lambda _: None, timeout_seconds=5, **rest)
 
             server.broken = False
