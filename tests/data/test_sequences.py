@@ -39,11 +39,9 @@ def test_given_data_are_found_and_checked(name: str, vitral_data: Path) -> None:
 
 
 def test_pictures_and_sequences_are_not_taken_for_one_another() -> None:
-    with pytest.raises(DataError, match=r'names: expected pictures .*, got sequences; set network.input = \{ kind = "tokens"'):
+    with pytest.raises(DataError, match="names has sequences, but the network reads pictures; use one of cifar10, "):
         catalogue.load(Data(source="names"))
-    with pytest.raises(DataError, match=r'digits-by-row: .*; set network.input = \{ kind = "series"'):
-        catalogue.load(Data(source="digits-by-row"))
-    with pytest.raises(DataError, match=r"mnist: expected sequences .*, got pictures; set network.input = \[C, H, W\]"):
+    with pytest.raises(DataError, match="mnist has pictures, but the network reads sequences; use one of digits-by-row, "):
         catalogue.load_sequences(Data(source="mnist"))
 
 
@@ -60,7 +58,7 @@ class TestOwn:
         for path in (folder, table, series):
             found = catalogue.load_sequences(Data(source=str(path)))
             assert (len(found.train), len(found.test), len(found.classes)) == (2, 2, 2)
-            assert [finding.ok for finding in catalogue.check(str(path))] == [True]
+            assert {finding.ok for finding in catalogue.check(str(path))} == {True}
 
     def test_a_wrong_line_is_told_by_the_check(self, tmp_path: Path) -> None:
         (tmp_path / "steps.csv").write_text("series,label,x\n1,a,one\n")
