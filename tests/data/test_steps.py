@@ -126,6 +126,7 @@ class TestTexts:
         ("series,label,x\na,b,1e39\n", "got '1e39'"),
         ("series,label,x\na,b,1_0\n", "got '1_0'"),
         ("series,label,x\na,,1\n", 'a.csv, line 2, column "label": expected a class, got nothing'),
+        ("series,label,x\n ,a,1\n", 'a.csv, line 2, column "series": expected which series the line belongs to, got nothing'),
         ("series,class,x\na,,1\n", 'a.csv, line 2, column "class": expected a class'),
         ("series,label,x\na,b,1\na,c,1\n", "a.csv, line 3, column \"label\": expected 'b' as in the first line of series 'a', got 'c'"),
         (
