@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import wave
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitral.data import folder, idx, picture, places, table
-from vitral.data.source import File
+from vitral.data import folder, idx, picture, places, steps, table, texts, timeseries, vowels, wav
+from vitral.data.source import File, Source
 from vitral.errors import DataError
 
 ROUNDS = 1000 if os.environ.get("VITRAL_LONG") else 60
@@ -56,11 +57,41 @@ def read_npy(path: Path) -> None:
     table.read_numpy(path, None)
 
 
+def wave_file() -> bytes:
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(COLOURS.tobytes())
+    return stream.getvalue()
+
+
+def series() -> bytes:
+    lines = [f"{i // 3},{'ab'[i // 3 % 2]},{','.join(map(str, row))}" for i, row in enumerate(COLOURS[:, :4, 0].tolist())]
+    return ("series,label,p,q,r,s\n" + "\n".join(lines) + "\n").encode()
+
+
+def archive_series() -> bytes:
+    lines = [":".join([*(",".join(map(str, channel)) for channel in row), "ab"[i % 2]]) for i, row in enumerate(COLOURS[:, :3, :].tolist())]
+    return ("@classLabel true a b\n@data\n" + "\n".join(lines) + "\n").encode()
+
+
+def utterances() -> bytes:
+    return ("\n".join(" ".join(f"{x / 100:.6f}" for x in row) + " \n" for row in COLOURS[:, :4, :].reshape(24, 12).tolist())).encode()
+
+
+def read_lists(path: Path) -> None:
+    path.with_name("other.txt").write_text("hello\nbye\n")
+    texts.read(path.parent, OWN)
+
+
 def read_idx(path: Path) -> None:
     raw = places.content(path, File("a", 1024 * 8, "0" * 64), "cure")
     raise AssertionError(f"believed {len(raw)} bytes without their checksum")
 
 
+OWN = Source("mine", "", "", "", "", 0)
 IDX = bytes([0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 24, 0, 0, 0, 18]) + COLOURS.tobytes()
 PICTURES = {f"{kind}/{i}.png": encoded("PNG") for kind in "ab" for i in range(3)}
 
@@ -71,6 +102,12 @@ CASES: dict[str, tuple[bytes, str, Callable[[Path], object]]] = {
     "npz": (npz(small=False), "a.npz", lambda path: table.read_numpy(path, None)),
     "npz, compressed": (npz(small=True), "a.npz", lambda path: table.read_numpy(path, None)),
     "npy": (npy(), "x.npy", read_npy),
+    "wav": (wave_file(), "a.wav", lambda path: wav.parse(path.read_bytes(), "a")),
+    "csv of series": (series(), "a.csv", lambda path: steps.read(path, OWN)),
+    "csv of texts": ('text,label\nhola,a\nadiós,a\nhello,b\n"bye, ""you""",b\n'.encode(), "a.csv", lambda path: steps.read(path, OWN)),
+    "ts": (archive_series(), "a.ts", lambda path: timeseries.read(path, OWN)),
+    "utterances": (utterances(), "ae.train", lambda path: vowels.utterances(path.read_bytes(), (12, 12), "ae.train")),
+    "lists": ("hola\nadiós\nbuenas\n".encode(), "one.txt", read_lists),
     "zip": (zipped(PICTURES, zipfile.ZIP_STORED), "a.zip", lambda path: folder.read(path, (3, 8, 8))),
     "zip, compressed": (zipped(PICTURES, zipfile.ZIP_DEFLATED), "a.zip", lambda path: folder.read(path, (3, 8, 8))),
     **{

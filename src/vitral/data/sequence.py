@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -19,6 +19,7 @@ from vitral.errors import DataError
 
 MAX_VALUES: Final = 2**28  # numbers in one split: 1 GiB as float32
 MAX_CLASSES: Final = 10_000
+CHUNK: Final = 1 << 16  # steps
 
 Values = npt.NDArray[np.float32] | npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int64]
@@ -68,7 +69,10 @@ class SequenceExamples:
         if self.values.dtype != np.float32:
             return self
         mean, deviation = (np.asarray(each) for each in (statistics.mean, statistics.deviation))
-        return replace(self, values=((self.values - mean) / deviation).astype(np.float32))
+        values = np.empty(self.values.shape, np.float32)
+        for number, part in enumerate(_parts(self.values)):
+            values[number * CHUNK : number * CHUNK + len(part)] = (part - mean) / deviation
+        return replace(self, values=values)
 
     def padded(self, indices: npt.ArrayLike, length: int) -> tuple[Values, Numbers]:
         """Copy some sequences into one array of equal lengths: zeros behind the end of the short ones, the end of the long ones cut off.
@@ -146,13 +150,22 @@ def measure(values: Values, *, alike: bool = False) -> FeatureStatistics:
     Example:
         Steps (0, 5) and (2, 5) have mean (1, 5) and deviation (1, 1): what never varies is not divided by zero.
     """
-    x = values.astype(np.float64)
-    axis = None if alike else 0
-    mean = np.broadcast_to(x.mean(axis), x.shape[1:])
-    deviation = np.broadcast_to(np.sqrt(np.square(x - mean).mean(axis)), x.shape[1:])
-    # float64 cannot tell a smaller deviation from the rounding of the mean
-    flat = deviation <= 1e-12 * np.abs(mean)
+    count, mean = len(values) * (values.shape[1] if alike else 1), np.zeros(values.shape[1:])
+    for part in _parts(values):
+        mean += part.sum(0)
+    mean = np.broadcast_to(mean.sum() if alike else mean, mean.shape) / count
+    squares = np.zeros_like(mean)
+    for part in _parts(values):
+        squares += np.square(part - mean).sum(0)
+    deviation = np.sqrt(np.broadcast_to(squares.sum() if alike else squares, mean.shape) / count)
+    flat = deviation <= 1e-12 * np.abs(mean)  # float64 cannot tell a smaller one from the rounding of the mean
     return FeatureStatistics(tuple(mean.tolist()), tuple(np.where(flat, 1.0, deviation).tolist()))
+
+
+def _parts(values: Values) -> Iterator[npt.NDArray[np.float64]]:
+    """Give the steps in float64, some at a time, so that large sets are not doubled in memory."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK].astype(np.float64)
 
 
 def pack(parts: Sequence[npt.NDArray[Any]], targets: npt.ArrayLike) -> SequenceExamples:
@@ -205,6 +218,13 @@ def assemble(
             raise DataError(f"{source.name}: expected at least one step, {split} sequence {empty[0] + 1} has none; take it out")
         if not vocabulary and not np.isfinite(examples.values).all():
             raise DataError(f"{source.name}: expected finite numbers in the {split} sequences, got NaN or infinity; take those out")
+    if train.values.shape[1:] != test.values.shape[1:]:
+        (expected,), (got,) = train.values.shape[1:], test.values.shape[1:]
+        raise DataError(
+            f"{source.name}: expected as many features a step in the test sequences as in the training ones, {expected}, got {got}; make them alike"
+        )
+    if (unmet := np.flatnonzero(np.bincount(train.targets, minlength=len(classes)) == 0)).size:
+        raise DataError(f'{source.name}: class "{classes[unmet[0]]}" has no sequence to learn from; add some')
     return SequenceSet(
         source.name, classes, train, test, vocabulary, source, sha256 or identify(classes, train, test, vocabulary), alike=alike
     )

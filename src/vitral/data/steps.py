@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import csv
 import io
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from vitral.errors import DataError
 MAX_FEATURES: Final = 1_000
 MAX_LENGTH: Final = 100_000
 MAX_SERIES: Final = 1_000_000
+LARGEST: Final = float(np.finfo(np.float32).max)
 SPLITS: Final = {"train": 0, "training": 0, "test": 1, "testing": 1}
 Positions = npt.NDArray[np.int64]
 
@@ -129,20 +130,18 @@ class Table:
 
     def numbers(self, line: int, cells: Sequence[str], columns: Sequence[int]) -> list[float]:
         """Read the numbers in some columns of a line."""
-        row = []
-        for column in columns:
-            cell = cells[column]
-            try:
-                value = float(cell if self.delimiter == "," else cell.replace(",", "."))
-            except ValueError:
-                value = float("nan")
-            if not isfinite(value) or abs(value) > np.finfo(np.float32).max or "_" in cell:
-                raise DataError(
-                    f'{self.path}, line {line}, column "{self.heading[column]}": expected a finite number, got {cell[:20]!r}; '
-                    "correct it or leave the line out"
-                )
-            row.append(value)
-        return row
+        found = [cells[column] if self.delimiter == "," else cells[column].replace(",", ".") for column in columns]
+        try:
+            row = [float(cell) for cell in found]
+        except ValueError:
+            row = [float("nan")]
+        if all(-LARGEST <= value <= LARGEST for value in row) and "_" not in "".join(found):
+            return row
+        column = next(column for column, cell in zip(columns, found, strict=True) if not _finite(cell))
+        raise DataError(
+            f'{self.path}, line {line}, column "{self.heading[column]}": expected a finite number, got {cells[column][:20]!r}; '
+            "correct it or leave the line out"
+        )
 
 
 def _texts(table: Table, source: Source) -> SequenceSet:
@@ -161,7 +160,7 @@ def _texts(table: Table, source: Source) -> SequenceSet:
         if len(texts) == MAX_SERIES:
             raise DataError(f"{table.path}, line {line}: expected at most {MAX_SERIES:,} texts, got more; leave some out")
         texts.append(text)
-        labels.append(_label(table, line, cells))
+        labels.append(_name(table, line, cells, table.label))
         if table.split is not None:
             sides.append(table.side(line, cells))
     classes, targets = _classes(labels)
@@ -175,11 +174,11 @@ def _series(table: Table, source: Source) -> SequenceSet:
             f"{table.path}, line 1: expected 1 to {MAX_FEATURES:,} columns of numbers beside series and label, got {len(columns)}; add them"
         )
     assert table.series is not None
-    found: dict[str, tuple[str, int, list[list[float]]]] = {}
+    found: dict[str, tuple[str, int, array[float]]] = {}
     for line, cells in table.rows():
-        name, label = cells[table.series].strip(), _label(table, line, cells)
+        name, label = _name(table, line, cells, table.series), _name(table, line, cells, table.label)
         side = table.side(line, cells) if table.split is not None else 0
-        known = found.setdefault(name, (label, side, []))
+        known = found.setdefault(name, (label, side, array("f")))
         if known[:2] != (label, side):
             column, got, first = (
                 ("label", label, known[0]) if label != known[0] else ("split", *(("train", "test")[s] for s in (side, known[1])))
@@ -188,15 +187,15 @@ def _series(table: Table, source: Source) -> SequenceSet:
                 f'{table.path}, line {line}, column "{column}": expected {first!r} as in the first line of series {name[:20]!r}, '
                 f"got {got[:20]!r}; make them alike"
             )
-        if len(known[2]) == MAX_LENGTH or len(found) > MAX_SERIES:
+        if len(known[2]) == MAX_LENGTH * len(columns) or len(found) > MAX_SERIES:
             raise DataError(
                 f"{table.path}, line {line}: expected at most {MAX_SERIES:,} series of at most {MAX_LENGTH:,} steps, got more; leave some out"
             )
-        known[2].append(table.numbers(line, cells, columns))
+        known[2].extend(table.numbers(line, cells, columns))
     if not found:
         raise DataError(f"{table.path}: expected some lines behind the heading, got none; add some")
     classes, targets = _classes([label for label, _, _ in found.values()])
-    every = pack([np.array(steps, np.float32) for _, _, steps in found.values()], targets)
+    every = pack([np.array(steps, np.float32).reshape(-1, len(columns)) for _, _, steps in found.values()], targets)
     if table.split is not None:
         train, test = _given([side for _, side, _ in found.values()], table)
     else:
@@ -204,11 +203,19 @@ def _series(table: Table, source: Source) -> SequenceSet:
     return assemble(classes, pick(every, train), pick(every, test), source)
 
 
-def _label(table: Table, line: int, cells: Sequence[str]) -> str:
-    label = cells[table.label].strip()
-    if not label:
-        raise DataError(f'{table.path}, line {line}, column "{table.heading[table.label]}": expected a class, got nothing; name it')
-    return label
+def _name(table: Table, line: int, cells: Sequence[str], column: int) -> str:
+    name = cells[column].strip()
+    if not name:
+        what = "a class" if column == table.label else "which series the line belongs to"
+        raise DataError(f'{table.path}, line {line}, column "{table.heading[column]}": expected {what}, got nothing; name it')
+    return name
+
+
+def _finite(cell: str) -> bool:
+    try:
+        return -LARGEST <= float(cell) <= LARGEST and "_" not in cell
+    except ValueError:
+        return False
 
 
 def _classes(labels: Sequence[str]) -> tuple[tuple[str, ...], Positions]:

@@ -38,7 +38,7 @@ def parse(raw: bytes, what: str) -> tuple[npt.NDArray[np.float64], int]:
                     f"{what}: expected at most {MAX_SECONDS} seconds of 1,000 to 192,000 samples, got {count:,} at {rate:,}; cut it"
                 )
             body = file.readframes(count)
-    except (wave.Error, EOFError, struct.error, OSError, OverflowError, ValueError) as cause:
+    except (wave.Error, EOFError, struct.error, OSError, OverflowError, ValueError, RuntimeError) as cause:  # as damaged files have shown
         said = str(cause).lower() or "it ends too early"
         raise DataError(f"{what}: is no readable WAV file ({said}); record or download it again") from None
     if len(body) != 2 * count or not count:
