@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,17 @@ class Entered:
         if not self.batched:
             return values[0]
         return values if self.batch_first else values.transpose(0, 1)
+
+    def memory_back(self, ends: Sequence[Memory], like: torch.dtype) -> Any:
+        """Give the memories after the last step in the form in which torch hands them on."""
+
+        def stack(values: list[Floats]) -> Tensor:
+            stacked = torch.from_numpy(np.stack(values)).to(like)
+            return stacked if self.batched else stacked[:, 0]
+
+        h = stack([end.h for end in ends])
+        cs = [end.c for end in ends if end.c is not None]
+        return (h, stack(cs)) if cs else h
 
 
 def numbers_of(tensor: Tensor) -> Any:
