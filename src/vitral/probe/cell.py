@@ -54,6 +54,8 @@ class Held(NamedTuple):
     """Which unit; None means all of the layer."""
     value: float | Floats
     """One number, or (D,): one for every unit."""
+    rows: slice = slice(None)
+    """In which of the sequences that are read side by side; all of them when left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,19 +175,19 @@ class Cell:
         _hold(holds, "h", h)
 
 
-Holds = Mapping[str, list[tuple[slice, Any]]]
+Holds = Mapping[str, list[tuple[slice, slice, Any]]]
 
 
 def _by_part(held: Sequence[Held]) -> Holds:
-    found: dict[str, list[tuple[slice, Any]]] = {}
+    found: dict[str, list[tuple[slice, slice, Any]]] = {}
     for one in held:
         units = slice(None) if one.unit is None else slice(one.unit, one.unit + 1)
         value = one.value if one.unit is None or np.ndim(one.value) == 0 else np.asarray(one.value)[units]
-        found.setdefault(one.part, []).append((units, value))
+        found.setdefault(one.part, []).append((one.rows, units, value))
     return found
 
 
 def _hold(holds: Holds, part: str, values: Floats) -> None:
     """Put what is held in its place: the one spot where anything is switched off."""
-    for units, value in holds.get(part, ()):
-        values[:, units] = value
+    for rows, units, value in holds.get(part, ()):
+        values[rows, units] = value

@@ -62,7 +62,8 @@ class Entered:
             assert self.lengths is not None, "a packed sequence has its lengths"
             return pack_padded_sequence(values, torch.from_numpy(self.lengths), batch_first=True, enforce_sorted=False)
         if isinstance(self.given, tuple):
-            return self.given._replace(values=values.to(self.given[0].device))
+            padded: Any = self.given
+            return padded._replace(values=values.to(padded.values.device))
         values = values.to(self.given.device)
         if not self.batched:
             return values[0]

@@ -79,7 +79,7 @@ def column(text: str) -> Values:
     """Count the characters since the line began: 0 for the line's end itself."""
     places = np.arange(len(text))
     starts = np.where(_signs(text, "\n"), places, -1)
-    return (places - np.maximum.accumulate(starts)).astype(float)
+    return np.asarray(places - np.maximum.accumulate(starts), float)
 
 
 def line_position(text: str) -> Values:
@@ -108,7 +108,7 @@ def word_end(text: str) -> Values:
 def line_start(text: str) -> Values:
     """True for the first character of a line."""
     ends = _signs(text, "\n")
-    return np.concatenate([[True], ends[:-1]]) & ~ends if len(text) else ends
+    return np.asarray(np.append(True, ends)[: len(text)] & ~ends)
 
 
 def indentation(text: str) -> Values:
@@ -127,12 +127,12 @@ def indentation(text: str) -> Values:
 
 def python_string(text: str) -> Values:
     """True inside a Python string, from its opening quote on and up to its closing one."""
-    return _python(text) == 1
+    return np.asarray(_python(text) == 1)
 
 
 def python_comment(text: str) -> Values:
     """True from # to the end of the line, outside strings."""
-    return _python(text) == 2
+    return np.asarray(_python(text) == 2)
 
 
 def _python(text: str) -> Values:

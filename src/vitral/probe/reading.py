@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,10 +15,11 @@ from torch import nn
 
 from vitral.errors import DataError, SpecError
 from vitral.probe.bundle import Bundle, recurrent_modules
-from vitral.probe.cell import Floats, Held, Memory, Whole
+from vitral.probe.cell import Cell, Floats, Held, Memory, Whole
 from vitral.probe.entered import Entered
 from vitral.probe.layers import at_rest
 from vitral.probe.recurrent import Format, check_layer, symbols
+from vitral.probe.stand_in import hand_on, instead
 from vitral.probe.unrolled import Unrolled
 
 CHUNK = 250
@@ -37,6 +37,13 @@ class Passage:
     output: Floats
     """What the network gave, as a rule scores (B, T, V)."""
     layers: Mapping[str, Unrolled]
+
+
+class Heard(NamedTuple):
+    """What the layers of one chunk did, and how often each module was used."""
+
+    layers: dict[str, Unrolled]
+    uses: dict[str, int]
 
 
 class Reader:
@@ -87,45 +94,33 @@ class Reader:
         if self._read and not self.one_way:
             raise SpecError("a layer of both directions reads a text from its end too: expected the whole text at once, got a second chunk")
         chunk = symbols(x)
-        layers: dict[str, Unrolled] = {}
-        uses: dict[str, int] = {}
+        heard = Heard({}, {})
         with at_rest(self._model), torch.no_grad():
             if not self._tuples:
-                self._learn_forms(chunk)
-            with contextlib.ExitStack() as stack:
-                for name, module in self._modules:
-                    stack.enter_context(_instead(module, functools.partial(self._answer, name, module, layers, uses)))
+                self._tuples = hand_on(self._model, self._modules, chunk[:1])
+            with instead({module: functools.partial(self._answer, name, module, heard) for name, module in self._modules}):
                 output = self._model(chunk)
         start, self._read = self._read, self._read + chunk.shape[1]
-        return Passage(start, output.detach().float().cpu().numpy(), layers)
+        return Passage(start, output.detach().float().cpu().numpy(), heard.layers)
 
-    def _answer(self, name: str, module: nn.RNNBase, layers: dict[str, Unrolled], uses: dict[str, int], given: Any, hx: Any = None) -> Any:
-        use = uses[name] = uses.get(name, 0) + 1
+    def _answer(self, name: str, module: nn.RNNBase, heard: Heard, given: Any, hx: Any = None) -> Any:
+        use = heard.uses[name] = heard.uses.get(name, 0) + 1
         entered = Entered.of(module, given)
         memories = self._memories.get((name, use)) or entered.memories(module, hx)
         out, ends, unrolled = self._bundles[name].run(entered.x, memories, lengths=entered.lengths, held=self._held)
         self._memories[name, use] = ends
-        layers.update({f"{one.name}#{use}" if use > 1 else one.name: one for one in unrolled})
+        heard.layers.update({f"{one.name}#{use}" if use > 1 else one.name: one for one in unrolled})
         like = next(module.parameters()).dtype
         output = entered.back(out, like)
         return (output, entered.memory_back(ends, like)) if self._tuples[name] else output
 
-    def _learn_forms(self, chunk: Any) -> None:
-        """Look at one step to see which modules hand their memory on beside their output, as torch's own do."""
-
-        def look(name: str, _: nn.Module, given: Any, output: Any) -> None:
-            self._tuples[name] = isinstance(output, tuple) and not hasattr(output, "lengths") and not hasattr(output, "batch_sizes")
-
-        hooks = [module.register_forward_hook(functools.partial(look, name)) for name, module in self._modules]
-        try:
-            self._model(chunk[:1])
-        finally:
-            for hook in hooks:
-                hook.remove()
+    def cell(self, layer: str) -> Cell:
+        """Give a layer's weights. Raises SpecError where there is no such layer."""
+        check_layer(self.layers, layer)
+        return next(c for b in self._bundles.values() for name, c in zip(b.names, b.cells, strict=True) if name == layer)
 
     def _check(self, one: Held) -> None:
-        check_layer(self.layers, one.layer)
-        cell = next(c for b in self._bundles.values() for name, c in zip(b.names, b.cells, strict=True) if name == one.layer)
+        cell = self.cell(one.layer)
         if one.part not in cell.parts:
             raise SpecError(f'{one.layer} has no part "{one.part}" to hold; expected one of {", ".join(cell.parts)}')
         if one.unit is not None and not 0 <= one.unit < cell.size:
@@ -173,15 +168,3 @@ def side_by_side(codes: Whole, *, streams: int = STREAMS, lead: int = LEAD) -> t
         return np.asarray(codes)[None], 0
     pieces = [codes[b * length : b * length + lead + length] for b in range(streams)]
     return np.stack(pieces).astype(np.int64), lead
-
-
-@contextlib.contextmanager
-def _instead(module: nn.Module, forward: Any) -> Iterator[None]:
-    own = vars(module).get("forward")
-    module.forward = forward
-    try:
-        yield
-    finally:
-        del module.forward
-        if own is not None:
-            module.forward = own

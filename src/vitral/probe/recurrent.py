@@ -17,6 +17,7 @@ from vitral.probe.bundle import Bundle, recurrent_modules
 from vitral.probe.cell import Floats, Memory
 from vitral.probe.entered import Entered, numbers_of
 from vitral.probe.layers import at_rest
+from vitral.probe.stand_in import hands_on
 from vitral.probe.unrolled import Unrolled
 
 Format = Literal["float64", "float32"]
@@ -147,10 +148,9 @@ def _bound(modules: Iterable[tuple[str, nn.RNNBase]], x: Any) -> None:
 
 def _deviation(call: Call, entered: Entered, out: Floats, ends: list[Memory]) -> float:
     given = call.output
-    handed_on = isinstance(given, tuple) and not hasattr(given, "lengths") and not hasattr(given, "batch_sizes")
-    output = given[0] if handed_on else given
+    output = given[0] if hands_on(given) else given
     found = [np.abs(Entered.of(call.module, output).x - out).max()]
-    if handed_on:
+    if hands_on(given):
         h, c = given[1] if isinstance(given[1], tuple) else (given[1], None)
         for n, memory in enumerate(ends):
             for torchs, own in ((h, memory.h), (c, memory.c)):
