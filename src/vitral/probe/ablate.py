@@ -84,10 +84,13 @@ def each(
     """Switch the units of a layer off one after the other: how much the loss over a text rises for each, (D,).
 
     Args:
-        model, codes, streams, lead: as for ``ablate``.
+        model: as for ``ablate``.
+        codes: the text, (T,).
         layer: whose units.
         part: what of each unit is held.
         value: at what it is held.
+        streams: pieces read side by side.
+        lead: symbols before each piece that are not counted.
         at_once: how many units, each in its own copy of the text.
 
     Raises:

@@ -168,11 +168,11 @@ def reads_like_python(text: str) -> str | None:
     return None if share >= 0.05 else f"the text does not read like Python: {100 * share:.1f} % of its lines begin with a keyword, not 5 %"
 
 
-def _signs(text: str, wanted: str) -> Values:
+def _signs(text: str, wanted: str) -> npt.NDArray[np.bool_]:
     return _which(text, lambda sign: sign in wanted)
 
 
-def _which(text: str, rule: Callable[[str], bool]) -> Values:
+def _which(text: str, rule: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
     known = {sign: rule(sign) for sign in set(text)}
     return np.fromiter((known[sign] for sign in text), bool, len(text))
 
