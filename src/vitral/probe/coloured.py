@@ -76,7 +76,9 @@ class Coloured:
         }
 
 
-def coloured(layer: Unrolled, symbols: Sequence[str], part: str, unit: int | None = None, *, example: int = 0) -> Coloured:
+def coloured(
+    layer: Unrolled, symbols: Sequence[str], part: str, unit: int | None = None, *, example: int = 0, values: Floats | None = None
+) -> Coloured:
     """Put a cell's or a gate's values beside the symbols that it read.
 
     Args:
@@ -85,12 +87,13 @@ def coloured(layer: Unrolled, symbols: Sequence[str], part: str, unit: int | Non
         part: "h", "c" or a gate's letter.
         unit: which cell; the mean over all when left out.
         example: which of the batch.
+        values: the part over a text that was read in chunks, (T, D), put together; the layer's own when left out.
 
     Raises:
         SpecError: no such part.
         ShapeError: no such unit, or another number of symbols.
     """
-    values = layer[part][example]
+    values = layer[part][example] if values is None else values
     if len(symbols) != len(values):
         raise ShapeError(f"the layer read {len(values)} symbols but {len(symbols)} are to be coloured; give the text that was read")
     if unit is not None and not 0 <= unit < layer.cell.size:
