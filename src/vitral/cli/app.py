@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vitral.cli import data, describe, evaluate, explain, predict, runs, sample, train
+from vitral.cli import data, describe, evaluate, explain, inside, predict, runs, sample, train
 from vitral.cli.options import command
 from vitral.errors import VitralError
 
@@ -31,6 +31,7 @@ app.command("show")(runs.show)
 app.command("zoo")(describe.zoo)
 app.add_typer(data.data_app, name="data")
 app.add_typer(explain.explain_app, name="explain")
+app.add_typer(inside.inside_app, name="inside")
 
 
 def _tell_version(wanted: bool) -> None:

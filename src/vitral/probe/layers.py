@@ -76,15 +76,15 @@ def explain_layer(
 
     def look(_: nn.Module, given: tuple[Tensor, ...], output: Any) -> None:
         out = output[0] if isinstance(output, tuple) else output
-        seen.append((before.pop() if before else given[0], out.detach().clone()))  # a copy: an in-place ReLU overwrites it next
+        seen.append((before.pop() if before else tensor_of(given[0]), out.detach().clone()))  # a copy: an in-place ReLU overwrites it next
 
     before: list[Tensor] = []
     hooks = [
-        module.register_forward_pre_hook(lambda _, given: before.append(given[0].detach().clone())),
+        module.register_forward_pre_hook(lambda _, given: before.append(tensor_of(given[0]).detach().clone())),
         module.register_forward_hook(look),
     ]
     try:
-        with _at_rest(model), torch.no_grad(), autocast or contextlib.nullcontext():
+        with at_rest(model), torch.no_grad(), autocast or contextlib.nullcontext():
             model(x)
     finally:
         for hook in hooks:
@@ -92,13 +92,18 @@ def explain_layer(
     if not seen:
         raise SpecError(f'the layer "{layer}" does not run when the network looks at an example; choose another')
     entered, output = seen[0]
-    with _at_rest(model):
+    with at_rest(model):
         trace = translate(module, entered, example)
     moment = trace.at(*_place(trace, place))
     computed = _computed(module, output, example, place)
     exact = float(np.asarray(moment.value).reshape(-1)[place[1] if moment.value.ndim and len(place) > 1 else 0])
     allowed = _allowed(moment, output.dtype, exact)
     return Explained(layer, trace, moment, computed, computed - exact, allowed, _reason(output.dtype, computed - exact, allowed))
+
+
+def tensor_of(given: Any) -> Tensor:
+    """Give the numbers of a module's input; padded sequences come with their lengths."""
+    return given[0] if isinstance(given, tuple) else given  # type: ignore[no-any-return]
 
 
 def _find(model: nn.Module, layer: str) -> nn.Module:
@@ -111,20 +116,27 @@ def _find(model: nn.Module, layer: str) -> nn.Module:
 
 
 @contextlib.contextmanager
-def _at_rest(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, layers in their named order; every module's own mode comes back afterwards."""
+def at_rest(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, layers in their named order, a blank memory; every module's own mode and the old memory come back afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     orders = [(module, module._in_order) for module in model.modules() if isinstance(module, Stack)]
     model.eval()
     for stack, _ in orders:
         stack._in_order = True
     try:
-        yield
+        with _aside(model):
+            yield
     finally:
         for module, mode in modes:
             module.training = mode
         for stack, order in orders:
             stack._in_order = order
+
+
+def _aside(model: nn.Module) -> contextlib.AbstractContextManager[Any]:
+    """Give a network that carries its memory a blank one, and the old one back afterwards."""
+    own = getattr(model, "aside", None)
+    return own() if callable(own) else contextlib.nullcontext()
 
 
 def _place(trace: Trace, place: Place) -> Place:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import singledispatch
 from typing import Any
 
@@ -16,12 +16,10 @@ from vitral import explain
 from vitral.errors import SpecError
 from vitral.explain.trace import Array, Trace
 from vitral.nets import blocks
+from vitral.probe.bundle import kind_of
+from vitral.probe.cell import Kind
 
-RECURRENT: dict[type[nn.Module], Callable[..., Trace]] = {
-    nn.RNN: explain.unfold_rnn,
-    nn.LSTM: explain.unfold_lstm,
-    nn.GRU: explain.unfold_gru,
-}
+RECURRENT: Mapping[Kind, Callable[..., Trace]] = {"rnn": explain.unfold_rnn, "lstm": explain.unfold_lstm, "gru": explain.unfold_gru}
 
 
 def numbers(tensor: Tensor) -> Array:
@@ -156,8 +154,12 @@ def _recurrent(module: nn.RNN | nn.LSTM | nn.GRU, x: Tensor, example: int) -> Tr
             f"a {type(module).__name__} of one layer and one direction is explained, got {module.num_layers} layers"
             f"{', both directions' if module.bidirectional else ''}; split it into single ones"
         )
-    sequence = x if x.ndim == 2 else x[example] if module.batch_first else x[:, example]
+    alone = x.ndim == (2 if x.is_floating_point() else 1)
+    sequence = x if alone else x[example] if module.batch_first else x[:, example]
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
     weights = [numbers(getattr(module, name)) if hasattr(module, name) else None for name in names]
-    settings = {"function": module.nonlinearity} if type(module) is nn.RNN else {}
-    return RECURRENT[type(module)](numbers(sequence), *weights, **settings)
+    settings = {"function": module.nonlinearity} if isinstance(module, nn.RNN) else {}
+    kind = kind_of(module)
+    assert kind is not None, "registered for these alone"
+    data = numbers(sequence) if sequence.is_floating_point() else np.eye(module.input_size)[sequence.cpu().numpy()]  # symbols are one-hot
+    return RECURRENT[kind](data, *weights, **settings)
