@@ -77,4 +77,4 @@ def _print(info: RunInfo, experiment: Experiment, written: Sequence[SampleWritte
 
 def printable(text: str) -> str:
     """Keep line ends and what can be printed; a terminal must never obey what a network wrote."""
-    return "".join(sign if sign == "\n" or sign.isprintable() else "�" for sign in text.replace("\r\n", "\n"))
+    return "".join(sign if sign == "\n" or sign.isprintable() else "�" for sign in text.replace("\r\n", "\n").lstrip("\ufeff"))

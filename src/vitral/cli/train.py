@@ -140,7 +140,7 @@ def _next_steps(run: Run, unit: str) -> list[tuple[str, str]]:
         return [
             (f"sample {run.id}", "writes a text"),
             (f"show {run.id} --samples", "shows what it wrote while it learned"),
-            (f"inside {run.id}", "shows its gates and its cells"),
+            (f"inside cells {run.id}", "looks for cells that follow quotes, lines, words"),
         ]
     measure = (f"evaluate {run.id}", "shows which class is taken for which")
     if unit == "sequences":

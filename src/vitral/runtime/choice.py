@@ -50,15 +50,19 @@ def choose(
 
 
 def _rooted(experiment: Experiment, folder: Path) -> Experiment:
-    """Make the path of a person's own data absolute, so that the run can be resumed and measured from any other place.
+    """Make the paths of a person's own data absolute, so that the run can be resumed and measured from any other place.
 
     In a file a path counts from the file's folder, on the command line from the present one.
     """
-    path = Path(experiment.data.source).expanduser()
-    if path.is_absolute() or not (folder / path).exists():
-        return experiment
+    paths = {name: found for name in ("source", "validation", "test") if (found := _absolute(getattr(experiment.data, name), folder))}
+    return experiment.model_copy(update={"data": experiment.data.model_copy(update=paths)}) if paths else experiment
+
+
+def _absolute(name: str | None, folder: Path) -> str | None:
+    """Give the absolute path that a name means; None where it is no path, or a data set of the catalogue is called so."""
+    path = Path(name or "").expanduser()
+    if not name or path.is_absolute() or not (folder / path).exists():
+        return None
     from vitral.data.catalogue import known
 
-    if known(experiment.data.source):  # a folder that happens to be called cifar10
-        return experiment
-    return experiment.model_copy(update={"data": experiment.data.model_copy(update={"source": str((folder / path).resolve())})})
+    return None if known(name) else str((folder / path).resolve())  # a folder may happen to be called cifar10
