@@ -121,7 +121,7 @@ def test_without_a_network_the_cure_is_said() -> None:
 
 
 def test_a_text_is_no_set_of_pictures() -> None:
-    with pytest.raises(DataError, match='data.source "python-topics" is a text, expected pictures for a network whose input is'):
+    with pytest.raises(DataError, match="python-topics has a text, but the network reads pictures; use one of"):
         catalogue.load(Data(source="python-topics"))
 
 

@@ -146,7 +146,7 @@ def test_strange_places_are_said(tmp_path: Path) -> None:
         load(tmp_path / "pipe")
     with pytest.raises(DataError, match='did you mean "war-and-peace"'):
         load_text(Data(source="war-and-piece"))
-    with pytest.raises(DataError, match='data.source "mnist" has images, expected a text for a network of tokens; use python-source'):
+    with pytest.raises(DataError, match="mnist has pictures, but the network reads a text; use one of don-quijote, python-source"):
         load_text(Data(source="mnist"))
 
 
