@@ -117,13 +117,13 @@ def _say_goodbye(run: Run, ended: RunEnded, display: Display | Silent, out: Cons
     test, start = standing.evaluated, standing.start
     figure = ""
     if test and start and test.accuracy is not None:
-        words = f"{test.split.capitalize()} {'result' if test.confusion is None else 'accuracy'}"
-        figure = f" {words} {results(standing)}, on {thousands(test.num_examples)} {start.unit}."
+        title = f"{test.split.capitalize()} {'result' if test.confusion is None else 'accuracy'}"
+        figure = f" {title} {results(standing)}, on {thousands(test.num_examples)} {start.unit}."
     out.print()
     if ended.outcome == "finished":
         out.print(f"[bold]Finished.[/bold]{figure}")
-        for words, what in _next_steps(run, start.unit if start else "images"):
-            out.print(f"  {command()} {words}{where}   {what}")
+        for step, effect in _next_steps(run, start.unit if start else "images"):
+            out.print(f"  {command()} {step}{where}   {effect}")
     elif ended.outcome == "interrupted":
         out.print(f"[bold]Saved[/bold] at step {thousands(ended.step)} of {thousands(standing.num_steps)}. Go on with:")
         out.print(f"  {command()} train --resume {run.id}{where}")

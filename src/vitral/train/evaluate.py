@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +25,7 @@ Views = Literal["one", "flip"]
 
 def evaluate(
     net: Net,
-    images: Callable[[Tensor], Tensor],
+    images: Callable[[Tensor], Any],
     targets: Tensor,
     loss: Loss,
     *,
@@ -40,7 +40,7 @@ def evaluate(
 
     Args:
         net: on the device where ``images`` puts its batches.
-        images: gives the normalised images (B, C, H, W) of the examples with the given numbers, without any variation.
+        images: gives the normalised images (B, C, H, W), or the sequences, of the examples with the given numbers, without any variation.
         targets: class numbers (N,), or the targets of a regression (N, ...).
         loss: what is measured. Softmax is measured without label smoothing: the mean negative log-likelihood in nats.
         views: "one", or "flip" for the mean answer to an image and its mirror image (of probabilities for softmax, of scores for hinge).
@@ -105,7 +105,7 @@ def predict(net: Net, x: Tensor, *, views: Views = "one", autocast: Callable[[],
 
 
 @torch.no_grad()
-def _answer(net: Net, x: Tensor, loss: Loss, views: Views, autocast: Callable[[], AbstractContextManager[object]]) -> Tensor:
+def _answer(net: Net, x: Any, loss: Loss, views: Views, autocast: Callable[[], AbstractContextManager[object]]) -> Tensor:
     """Give scores in float32 (B, K); for the mean of two views under softmax, the logarithm of the mean probabilities."""
     was_training = net.training
     net.eval()
