@@ -70,9 +70,13 @@ def show_gates(seen: Inside, found: Unfolding, name: str, unit: int | None, out:
             value = float(values[t].mean() if unit is None else values[t, unit])
             line.append(f"{value:{'+' if part in 'hcgn' else ''}.3f}".replace("-", "−").rjust(widths[head]), style=_tint(value))
         out.print(line, no_wrap=True, crop=False, overflow="ignore")
-    _note(out, f"Recomputed from the run's own weights; it deviates from what torch computed by {found.deviation:.1e} at most.")
     others = [other for other in seen.layers if other != name]
-    _note(out, f"Other layers: {', '.join(others)}. " * bool(others) + "--unit N shows one unit, --step T the arithmetic of a step.")
+    _note(
+        out,
+        f"Recomputed from the run's own weights; it deviates from what torch computed by {found.deviation:.1e} at most. "
+        + f"Other layers: {', '.join(others)}. " * bool(others)
+        + "--unit N shows one unit, --step T the arithmetic of a step.",
+    )
 
 
 def show_step(seen: Inside, own: Unrolled, step: int, unit: int | None, out: Console, *, language: Language) -> None:
@@ -123,11 +127,12 @@ def show_saturation(seen: Inside, found: Sequence[Saturated], out: Console) -> N
     )
 
 
-def show_cells(seen: Inside, found: Search, out: Console) -> None:
+def show_cells(seen: Inside, found: Search, out: Console, *, headed: bool = True) -> None:
     """Print the best cells of each property beside what the current character alone would tell."""
     from vitral.probe.properties import PROPERTIES
 
-    _head(seen, f"Cells that keep track of something, among {thousands(found.num_cells)}", out)
+    title = f"Cells that keep track of something, among {thousands(found.num_cells)}"
+    _head(seen, title, out) if headed else out.print(f"[bold]{title}[/bold]\n")
     table = _table("property", "", "layer", "cell", "held-out", "fitted", "alone", "rule", left=(0, 1, 2, 7))
     for name, findings in found.findings.items():
         for n, one in enumerate(findings):
@@ -155,6 +160,21 @@ def show_cells(seen: Inside, found: Search, out: Console) -> None:
 
         place = best.place
         out.print(f"\n  {command()} inside colour {seen.run} --layer {place.layer} --cell {place.unit} --part {place.part}", markup=False)
+
+
+def show_next(seen: Inside, out: Console) -> None:
+    """Name the other commands for this run."""
+    from vitral.cli.options import command
+
+    out.print()
+    for words, what in (
+        ("gates", "every gate at every step"),
+        ("reach", "how far back a loss is felt"),
+        ("ablate --each", "which units it needs"),
+    ):
+        name, *options = words.split()
+        line = " ".join([command(), "inside", name, seen.run, *options])
+        out.print(f"  {line}   [{SOFT}]{what}[/{SOFT}]")
 
 
 def show_coloured(seen: Inside, own: Coloured, language: Language, out: Console) -> None:
