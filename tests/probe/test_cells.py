@@ -19,8 +19,8 @@ def activity(*rows, start=0):
     return Activity(tuple(Place("lstm1", "c", n) for n in range(len(values))), values, start)
 
 
-def noise(seed, size=len(TEXT)):
-    return np.random.default_rng(seed).normal(size=size)
+def noise(seed):
+    return np.random.default_rng(seed).normal(size=len(TEXT))
 
 
 def test_a_planted_cell_is_found_with_its_rule():

@@ -136,7 +136,7 @@ def test_the_drawing_has_axes_titles_and_names_at_the_curves(language):
 
 def test_the_chart_draws_each_curve_with_its_own_sign():
     lines = chart(curves([("a", faded(0.5)), ("a", faded(0.9, kind="lstm"))]), width=60, height=10)
-    assert len(lines) == 12
+    assert len(lines) == 12 + 3  # 13 powers of ten, the axis and its numbers
     assert all(len(line) <= 62 for line in lines)
     drawn = "\n".join(lines)
     assert all(sign in drawn for sign in "●○×")

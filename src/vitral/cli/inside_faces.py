@@ -241,7 +241,7 @@ def show_ablation(seen: Inside, held: Sequence[Held], measured: Ablation, writte
         f"  difference   [bold]{_signed(measured.rise, 4)}[/bold]{error}   [{SOFT}]95 %, over {thousands(measured.num_symbols)} characters[/{SOFT}]\n"
     )
     if measured.hurt:
-        shown = [f"{visible(seen.vocabulary.decode([code]))} {_signed(rise, 2)}" for code, rise, _ in measured.hurt]
+        shown = [f'"{visible(seen.vocabulary.decode([code]))}" {_signed(rise, 2)}' for code, rise, _ in measured.hurt]
         out.print(f"  Hit hardest, nats each: {',  '.join(shown)}\n", markup=False)
     for title, text in zip(("written before", "written after"), written, strict=False):
         out.print(f"[{SOFT}]{title}[/{SOFT}]")
