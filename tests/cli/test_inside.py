@@ -82,7 +82,8 @@ def test_gates_are_told_step_by_step(inside):
 
 def test_one_step_is_told_in_full_and_drawn(inside, tmp_path):
     told = inside("gates", "tiny-lstm", "--text", "He said", "--step", 4, "--svg", tmp_path / "valves.svg", "--language", "es")
-    assert 'step 4 reads "a"' in told
+    assert "step 4 reads “a”" in told
+    assert "paso t = 4" in told
     assert "puerta de olvido f" in told
     ET.parse(tmp_path / "valves.svg")
     told = inside("gates", "tiny-lstm", "--text", "He said", "--step", 4, "--unit", 2)

@@ -111,10 +111,10 @@ def gates(
         from vitral.explain.diagrams import draw_valves
         from vitral.explain.lstm import Lstm
 
-        trace = own.explain(step or 0)
+        trace = own.explain(step or 0, since=0)
         if not isinstance(trace, Lstm):
             raise SpecError(f"--svg draws the valves of an LSTM, and {name} is none; leave it out")
-        _write(svg, draw_valves(trace, 0, language=language, heading=faces.reads(seen, step or 0)))
+        _write(svg, draw_valves(trace, len(trace.ticks) - 1, language=language, heading=faces.reads(seen, step or 0)))
     if json:
         print_json(faces.unfolding_values(seen, found))
     elif step is None:

@@ -42,10 +42,10 @@ def about(seen: Inside) -> dict[str, object]:
 
 
 def reads(seen: Inside, step: int) -> str:
-    """Say what is read at a step: ``lstm-1, step 12 reads "e"``."""
+    """Say what is read at a step: ``lstm-1, step 12 reads “e”``."""
     from vitral.probe.coloured import visible
 
-    return f'{seen.run}, step {step} reads "{visible(seen.symbols[step])}"'
+    return f"{seen.run}, step {step} reads “{visible(seen.symbols[step])}”"
 
 
 def show_gates(seen: Inside, found: Unfolding, name: str, unit: int | None, out: Console) -> None:
@@ -84,14 +84,15 @@ def show_step(seen: Inside, own: Unrolled, step: int, unit: int | None, out: Con
     from vitral.cli.lines import print_lines
     from vitral.explain import text
 
-    trace = own.explain(step)
+    trace = own.explain(step, since=0)
+    moment = trace.ticks[-1]
     if unit is None:
         out.print(f"{own.name}: {reads(seen, step)}", style="bold", markup=False)
-        print_lines(text.explain(trace, trace.at(0), width=out.width, language=language))
+        print_lines(text.explain(trace, moment, width=out.width, language=language))
         return
     _head(seen, f"{own.name}, unit {unit} of {own.cell.size}: step {step}", out)
     table = _table("gate", "from the datum", "from h'", "biases", "sum", "", "value")
-    for gate in trace.at(0).gates:
+    for gate in moment.gates:
         datum, heard = float(gate.input_products[unit].sum()), float(gate.hidden_products[unit].sum())
         heard = heard if gate.reset is None else heard * float(gate.reset[unit])
         biases = float(gate.sum[unit]) - datum - heard
