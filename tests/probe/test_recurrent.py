@@ -94,6 +94,9 @@ def test_one_step_is_handed_over_to_explain_in_full(kind, reverse):
         trace = own.explain(t, example=1)
         np.testing.assert_allclose(trace.at(0).hidden, own.h[1, t], atol=1e-13)
         assert "weights times datum" in text.plain(text.explain(trace, trace.at(0)))
+    whole = own.explain(4, example=1, since=0)
+    assert len(whole.ticks) == (1 if reverse else 5)
+    np.testing.assert_allclose(whole.ticks[-1].hidden, own.h[1, 4], atol=1e-13)
     with pytest.raises(ShapeError, match="there is no step 5: the sequence has 5; use 0 to 4"):
         own.explain(5, example=1)
     with pytest.raises(ShapeError, match="there is no example 3 in a batch of 3; use 0 to 2"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
 from vitral.cli.options import Json, RunId, Workspace, console, print_json, workspace_of
 from vitral.errors import SpecError, StoreError
@@ -37,11 +38,49 @@ class Wanted(NamedTuple):
     length: int
 
 
+class CommandOrRun(TyperGroup):
+    """Reads a first word that names no command as the id of a run."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Send ``RUN ...`` to the command for a first look."""
+        named = bool(args) and (args[0] in self.commands or args[0].startswith("-"))
+        return super().resolve_command(ctx, args if named else ["look", *args])
+
+
 inside_app = typer.Typer(
+    cls=CommandOrRun,
     no_args_is_help=True,
-    help="See inside a recurrent network: gates, saturation, cells that track something, how far back a loss is felt, what is lost without a part.",
+    help="See inside a recurrent network. A first look: [bold]vitral inside RUN[/bold].",
     epilog="By default the text is what the run never learned from: its test part, or else its validation part.",
 )
+
+
+@inside_app.command("look", hidden=True)
+def look(
+    run: RunId = "last",
+    *,
+    text: Given = None,
+    file: File = None,
+    start: Start = 0,
+    length: Length = None,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Take a first look: how open the gates stand, which cells keep track of something, and what to look at next."""
+    from vitral.cli import inside_faces as faces
+
+    seen = _look(run, workspace, Wanted(text, file, start, length or 30_000), quiet=json)
+    gates, cells = seen.saturation(), seen.cells(best=1)
+    if json:
+        from vitral.probe.saturation import to_values
+
+        print_json(faces.about(seen) | {"gates": to_values(gates)} | faces.search_values(cells))
+        return
+    out = console()
+    faces.show_saturation(seen, gates, out)
+    out.print()
+    faces.show_cells(seen, cells, out, headed=False)
+    faces.show_next(seen, out)
 
 
 @inside_app.command("gates")
@@ -72,10 +111,10 @@ def gates(
         from vitral.explain.diagrams import draw_valves
         from vitral.explain.lstm import Lstm
 
-        trace = own.explain(step or 0)
+        trace = own.explain(step or 0, since=0)
         if not isinstance(trace, Lstm):
             raise SpecError(f"--svg draws the valves of an LSTM, and {name} is none; leave it out")
-        _write(svg, draw_valves(trace, 0, language=language, heading=faces.reads(seen, step or 0)))
+        _write(svg, draw_valves(trace, len(trace.ticks) - 1, language=language, heading=faces.reads(seen, step or 0)))
     if json:
         print_json(faces.unfolding_values(seen, found))
     elif step is None:

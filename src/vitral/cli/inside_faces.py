@@ -42,10 +42,10 @@ def about(seen: Inside) -> dict[str, object]:
 
 
 def reads(seen: Inside, step: int) -> str:
-    """Say what is read at a step: ``lstm-1, step 12 reads "e"``."""
+    """Say what is read at a step: ``lstm-1, step 12 reads “e”``."""
     from vitral.probe.coloured import visible
 
-    return f'{seen.run}, step {step} reads "{visible(seen.symbols[step])}"'
+    return f"{seen.run}, step {step} reads “{visible(seen.symbols[step])}”"
 
 
 def show_gates(seen: Inside, found: Unfolding, name: str, unit: int | None, out: Console) -> None:
@@ -70,9 +70,13 @@ def show_gates(seen: Inside, found: Unfolding, name: str, unit: int | None, out:
             value = float(values[t].mean() if unit is None else values[t, unit])
             line.append(f"{value:{'+' if part in 'hcgn' else ''}.3f}".replace("-", "−").rjust(widths[head]), style=_tint(value))
         out.print(line, no_wrap=True, crop=False, overflow="ignore")
-    _note(out, f"Recomputed from the run's own weights; it deviates from what torch computed by {found.deviation:.1e} at most.")
     others = [other for other in seen.layers if other != name]
-    _note(out, f"Other layers: {', '.join(others)}. " * bool(others) + "--unit N shows one unit, --step T the arithmetic of a step.")
+    _note(
+        out,
+        f"Recomputed from the run's own weights; it deviates from what torch computed by {found.deviation:.1e} at most. "
+        + f"Other layers: {', '.join(others)}. " * bool(others)
+        + "--unit N shows one unit, --step T the arithmetic of a step.",
+    )
 
 
 def show_step(seen: Inside, own: Unrolled, step: int, unit: int | None, out: Console, *, language: Language) -> None:
@@ -80,14 +84,15 @@ def show_step(seen: Inside, own: Unrolled, step: int, unit: int | None, out: Con
     from vitral.cli.lines import print_lines
     from vitral.explain import text
 
-    trace = own.explain(step)
+    trace = own.explain(step, since=0)
+    moment = trace.ticks[-1]
     if unit is None:
         out.print(f"{own.name}: {reads(seen, step)}", style="bold", markup=False)
-        print_lines(text.explain(trace, trace.at(0), width=out.width, language=language))
+        print_lines(text.explain(trace, moment, width=out.width, language=language))
         return
     _head(seen, f"{own.name}, unit {unit} of {own.cell.size}: step {step}", out)
     table = _table("gate", "from the datum", "from h'", "biases", "sum", "", "value")
-    for gate in trace.at(0).gates:
+    for gate in moment.gates:
         datum, heard = float(gate.input_products[unit].sum()), float(gate.hidden_products[unit].sum())
         heard = heard if gate.reset is None else heard * float(gate.reset[unit])
         biases = float(gate.sum[unit]) - datum - heard
@@ -123,11 +128,12 @@ def show_saturation(seen: Inside, found: Sequence[Saturated], out: Console) -> N
     )
 
 
-def show_cells(seen: Inside, found: Search, out: Console) -> None:
+def show_cells(seen: Inside, found: Search, out: Console, *, headed: bool = True) -> None:
     """Print the best cells of each property beside what the current character alone would tell."""
     from vitral.probe.properties import PROPERTIES
 
-    _head(seen, f"Cells that keep track of something, among {thousands(found.num_cells)}", out)
+    title = f"Cells that keep track of something, among {thousands(found.num_cells)}"
+    _head(seen, title, out) if headed else out.print(f"[bold]{title}[/bold]\n")
     table = _table("property", "", "layer", "cell", "held-out", "fitted", "alone", "rule", left=(0, 1, 2, 7))
     for name, findings in found.findings.items():
         for n, one in enumerate(findings):
@@ -155,6 +161,21 @@ def show_cells(seen: Inside, found: Search, out: Console) -> None:
 
         place = best.place
         out.print(f"\n  {command()} inside colour {seen.run} --layer {place.layer} --cell {place.unit} --part {place.part}", markup=False)
+
+
+def show_next(seen: Inside, out: Console) -> None:
+    """Name the other commands for this run."""
+    from vitral.cli.options import command
+
+    out.print()
+    for words, what in (
+        ("gates", "every gate at every step"),
+        ("reach", "how far back a loss is felt"),
+        ("ablate --each", "which units it needs"),
+    ):
+        name, *options = words.split()
+        line = " ".join([command(), "inside", name, seen.run, *options])
+        out.print(f"  {line}   [{SOFT}]{what}[/{SOFT}]")
 
 
 def show_coloured(seen: Inside, own: Coloured, language: Language, out: Console) -> None:
@@ -221,7 +242,7 @@ def show_ablation(seen: Inside, held: Sequence[Held], measured: Ablation, writte
         f"  difference   [bold]{_signed(measured.rise, 4)}[/bold]{error}   [{SOFT}]95 %, over {thousands(measured.num_symbols)} characters[/{SOFT}]\n"
     )
     if measured.hurt:
-        shown = [f"{visible(seen.vocabulary.decode([code]))} {_signed(rise, 2)}" for code, rise, _ in measured.hurt]
+        shown = [f'"{visible(seen.vocabulary.decode([code]))}" {_signed(rise, 2)}' for code, rise, _ in measured.hurt]
         out.print(f"  Hit hardest, nats each: {',  '.join(shown)}\n", markup=False)
     for title, text in zip(("written before", "written after"), written, strict=False):
         out.print(f"[{SOFT}]{title}[/{SOFT}]")

@@ -201,7 +201,9 @@ def draw(own: Coloured, *, language: Language = "en", heading: str = "") -> str:
         for signs, step in line:
             drawing.add(f'<rect x="{x:g}" y="{y:g}" width="{WIDE * len(signs)}" height="{HIGH}" class="c{step}"/>')
             if signs != " ":
-                drawing.add(f'<text x="{x + WIDE * len(signs) / 2:g}" y="{y + 16:g}" class="n t{step}">{escape(signs)}</text>')
+                drawing.add(
+                    f'<text x="{x + WIDE * len(signs) / 2:g}" y="{y + 16:g}" class="n t{step}" style="font-family:monospace">{escape(signs)}</text>'
+                )
             x += WIDE * len(signs)
         y += HIGH
         drawing.add("", x, y)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitral.errors import ShapeError, SpecError
@@ -58,7 +59,7 @@ def explain_layer(
         model: any torch module; a ``vitral`` network runs its layers in the order of their names.
         layer: the layer's name, as in ``model.named_modules()``.
         x: the batch to look at, (B, ...).
-        place: where in the layer's output for that example: (channel, row, column), (unit,) or (step,).
+        place: where in the layer's output for that example: (channel, row, column), (unit,), (step,) or (step, unit).
         example: which of the batch.
         autocast: the number format to run in, as ``torch.autocast("cpu", torch.bfloat16)``.
 
@@ -92,11 +93,14 @@ def explain_layer(
     if not seen:
         raise SpecError(f'the layer "{layer}" does not run when the network looks at an example; choose another')
     entered, output = seen[0]
+    within = place
+    if isinstance(module, nn.Linear) and output.ndim == 3:  # the same weights at every step: the place is (step, unit)
+        entered, within = _one_step(module, entered, place), place[1:]
     with at_rest(model):
         trace = translate(module, entered, example)
-    moment = trace.at(*_place(trace, place))
+    moment = trace.at(*_place(trace, within))
     computed = _computed(module, output, example, place)
-    exact = float(np.asarray(moment.value).reshape(-1)[place[1] if moment.value.ndim and len(place) > 1 else 0])
+    exact = float(np.asarray(moment.value).reshape(-1)[within[1] if moment.value.ndim and len(within) > 1 else 0])
     allowed = _allowed(moment, output.dtype, exact)
     return Explained(layer, trace, moment, computed, computed - exact, allowed, _reason(output.dtype, computed - exact, allowed))
 
@@ -131,6 +135,14 @@ def at_rest(model: nn.Module) -> Iterator[None]:
             module.training = mode
         for stack, order in orders:
             stack._in_order = order
+
+
+def _one_step(module: nn.Linear, entered: Tensor, place: Place) -> Tensor:
+    steps = entered.shape[1]
+    if len(place) != 2 or not 0 <= place[0] < steps:
+        raise ShapeError(f"there is no place (step, unit) {place}: the layer answers at {steps} steps; use 0 to {steps - 1}, then a unit")
+    own = entered[:, place[0]]
+    return own if own.is_floating_point() else F.one_hot(own, module.in_features).to(module.weight.dtype)
 
 
 def _aside(model: nn.Module) -> contextlib.AbstractContextManager[Any]:

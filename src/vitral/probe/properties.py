@@ -71,7 +71,7 @@ def depth(text: str) -> Values:
             open_now = max(0, open_now - 1)
         elif sign == "\n" and last == "\n":
             open_now = 0
-        out[n], last = open_now, sign
+        out[n], last = open_now, sign if sign != "\r" else last
     return out
 
 
@@ -88,7 +88,7 @@ def line_position(text: str) -> Values:
     at = column(text)
     places = np.arange(len(text))
     following = np.minimum.accumulate(np.where(ends, places, len(text))[::-1])[::-1]
-    length = at + following - places
+    length = at + following - places - 1
     return np.where(ends, 0.0, at / np.maximum(length, 1))
 
 
@@ -96,13 +96,13 @@ def word_position(text: str) -> Values:
     """Count the letters of the word so far; 0 between words."""
     letters = _which(text, str.isalpha)
     places = np.arange(1, len(text) + 1)
-    return (places - np.maximum.accumulate(np.where(letters, 0, places))).astype(float)
+    return np.asarray(places - np.maximum.accumulate(np.where(letters, 0, places)), float)
 
 
 def word_end(text: str) -> Values:
     """True where a word ends with this letter: known only from the next character."""
     letters = _which(text, str.isalpha)
-    return letters & ~np.append(letters[1:], False)
+    return np.asarray(letters & ~np.append(letters[1:], False))
 
 
 def line_start(text: str) -> Values:

@@ -48,14 +48,19 @@ def chart(drawn: Sequence[Curve], *, width: int = 72, height: int = 14) -> list[
     top, decades = _decades(drawn)
     steps = max(len(curve.values) for curve in drawn) - 1
     columns = max(10, width - 10)
+    between = max(1, height // decades)  # lines from one power of ten to the next
+    height = between * decades + 1
     grid = [[" "] * columns for _ in range(height)]
     for n, curve in enumerate(drawn):
         for column in range(columns):
             k = round(column * steps / (columns - 1))
             row = _height(float(curve.values[k]), top, decades) if k < len(curve.values) else None
-            if row is not None:
-                grid[round(row * (height - 1))][column] = SIGNS[n % len(SIGNS)]
-    labels = {round(n * (height - 1) / decades): _power(top - n) for n in range(0, decades + 1, max(1, decades // 6))}
+            if row is None:
+                continue
+            line = grid[round(row * (height - 1))]
+            if line[column] == " " or column % 2:  # where two curves lie on one another, both are seen
+                line[column] = SIGNS[n % len(SIGNS)]
+    labels = {n * between: _power(top - n) for n in range(decades + 1)}
     lines = [f"{labels.get(n, ''):>7} │{''.join(row)}".rstrip() for n, row in enumerate(grid)]
     ticks = [" "] * (columns + 4)
     for n in range(5):

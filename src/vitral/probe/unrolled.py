@@ -75,8 +75,13 @@ class Unrolled:
             return {"learn": own["i"] * own["g"], "forget": own["f"] * self.before("c"), "remember": own["c"], "use": own["h"]}
         return {"fresh": (1 - own["z"]) * own["n"], "kept": own["z"] * self.before("h")} if self.cell.kind == "gru" else {}
 
-    def explain(self, t: int, example: int = 0) -> Recurrent:
-        """Hand one step over to ``vitral.explain``: a sequence of that step alone, from the memory that it found.
+    def explain(self, t: int, example: int = 0, *, since: int | None = None) -> Recurrent:
+        """Hand a step over to ``vitral.explain``: a sequence of that step alone, from the memory that it found.
+
+        Args:
+            t: the step.
+            example: which of the batch.
+            since: begin the sequence at this step instead, so that ``trace.at(t - since)`` is step t; a reversed layer has none before.
 
         Raises:
             ShapeError: no such step or example.
@@ -88,12 +93,14 @@ class Unrolled:
         steps = steps if self.lengths is None else int(self.lengths[example])
         if not 0 <= t < steps:
             raise ShapeError(f"there is no step {t}: the sequence has {steps}; use 0 to {steps - 1}")
-        cell = self.cell
-        x = self.x[example, t] if self.x.ndim == 3 else np.eye(1, cell.weight_ih.shape[1], int(self.x[example, t]))[0]
+        first = t if since is None or self.reverse else since
+        assert 0 <= first <= t, "a sequence goes forward"
+        cell, own = self.cell, self.x[example, first : t + 1]
+        x = own if self.x.ndim == 3 else np.eye(cell.weight_ih.shape[1])[own]
         weights = (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)
-        hidden = self.before("h")[example, t]
+        hidden = self.before("h")[example, first]
         if cell.kind == "lstm":
-            return explain.unfold_lstm([x], *weights, hidden=hidden, cell=self.before("c")[example, t])
+            return explain.unfold_lstm(x, *weights, hidden=hidden, cell=self.before("c")[example, first])
         if cell.kind == "gru":
-            return explain.unfold_gru([x], *weights, hidden=hidden)
-        return explain.unfold_rnn([x], *weights, hidden=hidden, function=cell.function)
+            return explain.unfold_gru(x, *weights, hidden=hidden)
+        return explain.unfold_rnn(x, *weights, hidden=hidden, function=cell.function)

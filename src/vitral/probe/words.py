@@ -24,10 +24,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "kept": ("kept z*h'", "conservado z*h'"),
     "cell": ("{0}, {1}, unit {2}", "{0}, {1}, unidad {2}"),
     "all_units": ("{0}, {1}, mean of {2} units", "{0}, {1}, media de {2} unidades"),
-    "after": (
-        "Each character bears the value after it was read, in {0} characters.",
-        "Cada carácter lleva el valor después de leerlo, en {0} caracteres.",
-    ),
+    "after": ("{0} characters, each with the value after it was read", "{0} caracteres, cada uno con el valor tras leerlo"),
     "signed": ("negative (blue), zero, positive (orange)", "negativo (azul), cero, positivo (naranja)"),
     "valve": ("0 shut, 1 open", "0 cerrada, 1 abierta"),
     "clamped": ("{0} % beyond the scale, shown as its end", "{0} % fuera de la escala, mostrado como su extremo"),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ from vitral.probe.reach import Reach, reach
 from vitral.probe.reading import Reader, read
 from vitral.probe.recurrent import Unfolding, unfold
 from vitral.probe.saturation import Saturated, saturation
-from vitral.runtime.finished import finished
+from vitral.runtime.finished import Finished, finished
 
 MOST_FILE = 64 * 2**20
 PRIME = 60
@@ -197,20 +198,36 @@ def look(
     trained = finished(run, workspace=workspace, device="cpu")
     recurrent_modules(trained.net)
     vocabulary = trained.vocabulary
-    if text is not None:
-        codes, source = vocabulary.encode(text), "the text given"
-    elif file is not None:
-        codes, source = vocabulary.encode(_read(file)), file.name
+    if text is None and file is None:
+        codes, source = stretch(trained, start=start, length=length, progress=progress)
     else:
-        data = trained.gather(progress)
-        if not isinstance(data, Text):
-            raise DataError(f"run {trained.id} learned from {data.name}, which is no running text; give it one with --text or --file")
-        part = "test" if len(data.test) else "validation"
-        codes, source = getattr(data, part), f"the {part} part of {data.name}"
+        given, source = (text, "the text given") if file is None else (_read(file), file.name)
+        assert given is not None, "one of the two was given"
+        whole = vocabulary.encode(given)
+        codes = _part(whole, source, start, length)
+    begun = f"{source}, from character {start:,} on" if start else source
+    return Inside(trained.id, trained.step, trained.net, vocabulary, codes, begun)
+
+
+def stretch(trained: Finished, *, start: int, length: int, progress: Watcher | None = None) -> tuple[Codes, str]:
+    """Take a stretch of the text that a run never learned from: its test part, else its validation part. Gives it with its name.
+
+    Raises:
+        DataError: the run reads no running text; nothing to read from there on.
+    """
+    data = trained.gather(progress)
+    if not isinstance(data, Text):
+        raise DataError(f"run {trained.id} learned from {data.name}, which is no running text; give it one with --text or --file")
+    part = "test" if len(data.test) else "validation" if len(data.validation) else "train"
+    name = f"the {'training' if part == 'train' else part} part of {data.name}"
+    return _part(getattr(data, part), name, start, length), name
+
+
+def _part(codes: Any, source: str, start: int, length: int) -> Codes:
     own = np.asarray(codes[start : start + length], np.int64)
-    if not len(own):
-        raise DataError(f"{source} has {len(codes):,} symbols and none from {start:,} on; begin earlier")
-    return Inside(trained.id, trained.step, trained.net, vocabulary, own, f"{source}, from character {start:,} on" if start else source)
+    if start < 0 or not len(own):
+        raise DataError(f"{source} has {len(codes):,} symbols and none from {start:,} on; begin elsewhere")
+    return own
 
 
 def _read(file: Path) -> bytes:
