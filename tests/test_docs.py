@@ -50,7 +50,10 @@ def test_the_page_names_every_field_and_every_kind(reference: ModuleType, langua
                 assert f'"{kind}"' in written, f"{name}.{key} = {kind}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.es.md", "docs/experiments.md", "docs/es/experiments.md", "SECURITY.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "README.es.md", "docs/experiments.md", "docs/es/experiments.md", "docs/text.md", "docs/es/texto.md", "SECURITY.md"],
+)
 def test_links_lead_somewhere(page: str) -> None:
     path = HOUSE / page
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):

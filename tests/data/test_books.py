@@ -91,7 +91,7 @@ def test_a_changed_book_is_found_and_fetched_again() -> None:
 
 def test_project_gutenberg_s_page_becomes_the_book(mirror: Any) -> None:
     mirror.body = PAGE
-    text = load_text(Data(source="don-quijote-gutenberg"))
+    text = load_text(Data(source="quijote-pg2000"))
     assert (cache() / "quijote_gutenberg.txt").read_bytes() == QUIJOTE.encode()
     assert text.vocabulary.decode(text.train) == QUIJOTE[: 8 * len(QUIJOTE) // 10]
     assert [path.name for path in cache().iterdir()] == ["quijote_gutenberg.txt"]
@@ -106,8 +106,8 @@ def test_another_page_is_no_book(mirror: Any, page: bytes) -> None:
     with pytest.raises(DataUnavailable, match="expected a book between Project Gutenberg's marks, got another page"):
         books.body(page)
     mirror.body = page or b" "
-    with pytest.raises(DataUnavailable, match="don-quijote-gutenberg cannot be fetched"):
-        catalogue.get("don-quijote-gutenberg")
+    with pytest.raises(DataUnavailable, match="quijote-pg2000 cannot be fetched"):
+        catalogue.get("quijote-pg2000")
     assert list(cache().iterdir()) == []
 
 

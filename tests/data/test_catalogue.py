@@ -86,18 +86,14 @@ def test_every_data_set_says_where_it_comes_from() -> None:
     listed = catalogue.listing()
     assert {entry.source.name: entry.source.kind for entry in listed} == {
         **dict.fromkeys(["cifar10", "mnist", "fashion-mnist", "mnist-5k", "edges"], "images"),
-        **dict.fromkeys(
-            ["war-and-peace", "don-quijote", "don-quijote-gutenberg", "tiny-shakespeare", "python-source", "python-topics"], "text"
-        ),
+        **dict.fromkeys(["war-and-peace", "don-quijote", "quijote-pg2000", "tiny-shakespeare", "python-source", "python-topics"], "text"),
         **dict.fromkeys(["names", "spoken-digits", "japanese-vowels", "mnist-by-row", "digits-by-row"], "sequences"),
     }
     for entry in listed:
         source = entry.source
         assert all([source.title, source.licence, source.origin, source.citation])
         assert (source.num_bytes > 0) == (entry.state == "to download")
-        assert all(
-            len(file.sha256) == 64 or (source.name == "don-quijote-gutenberg" and "no checksum" in source.notes) for file in source.files
-        )
+        assert all(len(file.sha256) == 64 or (source.name == "quijote-pg2000" and "no checksum" in source.notes) for file in source.files)
 
 
 @pytest.mark.usefixtures("small")

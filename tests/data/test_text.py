@@ -107,6 +107,13 @@ def test_a_byte_order_mark_is_left_out_and_said(tmp_path: Path) -> None:
     assert "\ufeff" in load(write(tmp_path, SAMPLE + "\ufeff" + SAMPLE)).vocabulary.symbols  # elsewhere it is a symbol
 
 
+@pytest.mark.parametrize("block", [1, 2, 3, 4, 9])
+def test_a_mark_at_the_edge_of_a_block_is_a_symbol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(manuscript, "BLOCK", block)
+    content = "abc\ufeff" * 20
+    assert whole(load(write(tmp_path, "\ufeff" + content))) == content
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -182,7 +189,24 @@ def test_a_large_text_stays_on_the_disk_and_reads_the_same(tmp_path: Path, monke
         for one, two in zip(Streams(large.train, 4, 9), Streams(small.train, 4, 9), strict=True):
             np.testing.assert_array_equal(one, two)
     assert told[0].what == "reading book.txt"
-    assert told[0].total == len(SAMPLE.encode())
+    assert told[0].done == 7
+    assert told[-1].done == told[-1].total == len(SAMPLE.encode())
+
+
+def test_a_large_folder_is_encoded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.txt", "b.txt"):
+        write(tmp_path, f"{name} {SAMPLE}", name)
+    small = load(tmp_path, symbols="bytes")
+    monkeypatch.setattr(texts, "LARGE", 100)
+    large = load(tmp_path, symbols="bytes")
+    assert isinstance(large.train, np.memmap)
+    assert (whole(large), large.sha256) == (whole(small), small.sha256)
+
+
+def test_small_texts_tell_of_no_progress(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    load_text(Data(source=str(write(tmp_path, SAMPLE))), progress=told.append)
+    assert told == []
 
 
 def test_a_damaged_cache_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,11 @@ def test_the_message_says_what_to_do() -> None:
         Vocabulary.of("b").encode("abcdefghi")
 
 
+def test_what_lies_beyond_the_last_symbol_is_not_the_first_one() -> None:
+    with pytest.raises(DataError, match="'z' is not among the 2 symbols"):
+        Vocabulary.of("\0a").encode("z")
+
+
 def test_a_vocabulary_keeps_the_order_it_is_given() -> None:
     vocabulary = Vocabulary("characters", ("z", "a", "ñ"))
     assert vocabulary.encode("zañ").tolist() == [0, 1, 2]
@@ -104,11 +109,11 @@ def test_the_bytes_of_one_character_are_seen_one_by_one() -> None:
     assert [vocabulary.show(code) for code in vocabulary.encode("é")] == [r"\xc3", r"\xa9"]
 
 
-@given(st.integers(0, 255))
-def test_what_is_shown_stays_on_its_line(byte: int) -> None:
-    shown = Vocabulary.of(bytes([byte])).show(0)
+@given(st.one_of(st.integers(0, 255).map(lambda byte: bytes([byte])), CHARACTERS))
+def test_what_is_shown_stays_on_its_line(symbol: str | bytes) -> None:
+    shown = Vocabulary.of(symbol).show(0)
     assert shown.isprintable()
-    assert 1 <= len(shown) <= 4
+    assert 1 <= len(shown) <= (4 if isinstance(symbol, bytes) else 10)
 
 
 @pytest.mark.parametrize(("size", "dtype"), [(1, "uint8"), (256, "uint8"), (257, "uint16"), (65536, "uint16"), (65537, "int32")])

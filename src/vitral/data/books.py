@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import sys
@@ -46,7 +45,7 @@ DON_QUIJOTE = Source(
 )
 
 GUTENBERG = Source(
-    name="don-quijote-gutenberg",
+    name="quijote-pg2000",
     title="Don Quijote as Project Gutenberg gives it today, in Spanish",
     licence="public domain",
     origin="www.gutenberg.org/ebooks/2000",
@@ -98,7 +97,7 @@ MIRRORS = {
     "don-quijote": (
         "https://raw.githubusercontent.com/david-sterling/DonQuijote-RNN/189691e131931f5a6e773b9ada4a22f33f82a8ed/quijote.txt",
     ),
-    "don-quijote-gutenberg": ("https://www.gutenberg.org/cache/epub/2000/pg2000.txt", "https://www.gutenberg.org/files/2000/2000-0.txt"),
+    "quijote-pg2000": ("https://www.gutenberg.org/cache/epub/2000/pg2000.txt", "https://www.gutenberg.org/files/2000/2000-0.txt"),
     "tiny-shakespeare": ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",),
 }
 
@@ -210,8 +209,8 @@ def library() -> bytes:
 @cache
 def topics() -> bytes:
     """Join the topics of Python's ``help()`` in the order of their names."""
-    if importlib.util.find_spec("pydoc_data") is None:
-        raise DataError("python-topics: expected pydoc_data in this Python, got none; name a text of your own, or python-source")
-    from pydoc_data.topics import topics as texts
-
+    try:
+        from pydoc_data.topics import topics as texts
+    except ImportError:
+        raise DataError("python-topics: expected pydoc_data in this Python, got none; use python-source or a text of your own") from None
     return "\n\n".join(texts[name].strip("\n") for name in sorted(texts)).encode() + b"\n"

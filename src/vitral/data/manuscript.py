@@ -65,6 +65,11 @@ class Manuscript:
         """How many bytes all pieces have."""
         return sum(piece.num_bytes for piece in self.pieces)
 
+    @property
+    def in_memory(self) -> bool:
+        """Say whether it needs no file any more."""
+        return all(piece.path is None for piece in self.pieces)
+
     def held(self) -> Manuscript:
         """Read it into memory, so that it cannot change any more."""
         return Manuscript(self.name, tuple(Piece(piece.name, raw=b"".join(piece.blocks())) for piece in self.pieces))
@@ -115,7 +120,7 @@ def survey(text: Manuscript, kind: Kind, progress: Watcher | None = None) -> Cen
     Raises:
         DataError: it is empty, cannot be read, or is no UTF-8 where its characters are asked for; names the byte.
     """
-    reading = Reading(text, kind, progress)
+    reading = Reading(text, kind, None if text.in_memory else progress)
     present = np.zeros(256 if kind == "bytes" else POINTS, np.bool_)
     for points in reading:
         present[points] = True
@@ -131,40 +136,43 @@ class Reading:
         self.length = self.marks = 0
         self.sha256 = ""
         self._text, self._kind, self._progress = text, kind, progress
+        self._started, self._done = time.monotonic(), 0
+        self._total = text.num_bytes if progress else None
 
     def __iter__(self) -> Iterator[Points]:
-        started, done = time.monotonic(), 0
+        read = self._bytes if self._kind == "bytes" else self._characters
         sums = []
-        total = self._text.num_bytes
         for piece in self._text.pieces:
             digest = hashlib.sha256()
             try:
-                for points in self._bytes(piece, digest) if self._kind == "bytes" else self._characters(piece, digest):
+                for points in read(self._blocks(piece, digest), piece.name):
                     self.length += len(points)
                     yield points
             except OSError as cause:
                 raise DataError(f"{piece.name}: cannot be read ({(cause.strerror or str(cause)).lower()}); check the file") from None
             sums.append(digest.hexdigest())
-            done += piece.num_bytes
-            if self._progress:
-                self._progress(Progress(f"reading {self._text.name}", done, total, time.monotonic() - started))
         self.sha256 = sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
-    def _bytes(self, piece: Piece, digest: Any) -> Iterator[Points]:
+    def _blocks(self, piece: Piece, digest: Any) -> Iterator[bytes]:
         for block in piece.blocks():
             digest.update(block)
-            yield np.frombuffer(block, np.uint8)
+            yield block
+            self._done += len(block)
+            if self._progress:
+                self._progress(Progress(f"reading {self._text.name}", self._done, self._total, time.monotonic() - self._started))
 
-    def _characters(self, piece: Piece, digest: Any) -> Iterator[Points]:
+    def _bytes(self, blocks: Iterator[bytes], name: str) -> Iterator[Points]:
+        return (np.frombuffer(block, np.uint8) for block in blocks)
+
+    def _characters(self, blocks: Iterator[bytes], name: str) -> Iterator[Points]:
         decoder = codecs.getincrementaldecoder("utf-8")()
         offset, first = 0, True
-        for block in itertools.chain(piece.blocks(), [b""]):
-            digest.update(block)
+        for block in itertools.chain(blocks, [b""]):
             kept = len(decoder.getstate()[0])  # the beginning of a character that the last block ended in
             try:
                 part = decoder.decode(block, final=not block)
             except UnicodeDecodeError as cause:
-                raise DataError(_broken(piece.name, offset - kept + cause.start, cause.object[cause.start], first, cause.object)) from None
+                raise DataError(_broken(name, offset - kept + cause.start, cause.object[cause.start], first, cause.object)) from None
             offset += len(block)
             if first and part:
                 first = False

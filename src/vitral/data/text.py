@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -158,7 +159,7 @@ def _vocabulary(kind: Any, censuses: Sequence[Census]) -> Vocabulary:
 
 def _codes(text: Manuscript, vocabulary: Vocabulary, census: Census, progress: Watcher | None) -> Codes:
     """Turn a text into codes: in memory when it is small, else on the disk."""
-    if text.num_bytes < LARGE:
+    if text.in_memory:
         codes, end = np.empty(census.length, vocabulary.dtype), 0
         for block in manuscript.encode(text, vocabulary, census):
             codes[end : end + len(block)] = block
@@ -166,7 +167,10 @@ def _codes(text: Manuscript, vocabulary: Vocabulary, census: Census, progress: W
         return codes
     (first, *more) = text.pieces
     if vocabulary.kind == "bytes" and not more and first.path:
-        raw = np.memmap(first.path, np.uint8, "r")
+        try:
+            raw: npt.NDArray[np.uint8] = np.memmap(first.path, np.uint8, "r")
+        except (OSError, ValueError):  # it is gone, or empty by now
+            raw = np.empty(0, np.uint8)
         if len(raw) != census.length:
             raise DataError(f"{first.path}: changed while it was read; start again when nothing writes to it")
         return Mapped(raw, vocabulary.table)
@@ -178,8 +182,7 @@ def _cached(text: Manuscript, vocabulary: Vocabulary, census: Census, progress: 
 
     The file holds the codes and behind them their SHA-256; one that does not end in it is made again.
     """
-    symbols = "".join(map(str, vocabulary.symbols))
-    name = hashlib.sha256(f"{vocabulary.kind} {census.sha256} {symbols}".encode()).hexdigest()[:32]
+    name = hashlib.sha256(f"{census.sha256} {json.dumps(vocabulary.to_json())}".encode()).hexdigest()[:32]
     folder = settings.downloads() / "texts"
     target = folder / f"{name}.{vocabulary.dtype.name}"
     try:

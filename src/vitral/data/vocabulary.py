@@ -187,7 +187,7 @@ def _visible(symbol: str, *, space: bool) -> str:
         return "·" if space else " "
     if symbol in ESCAPES:
         return ESCAPES[symbol]
-    if unicodedata.combining(symbol) or unicodedata.category(symbol) == "Mn":
+    if unicodedata.category(symbol).startswith("M"):
         return f"◌{symbol}"  # it would sit on what stands before it
     if symbol.isprintable():
         return symbol
