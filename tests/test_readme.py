@@ -71,7 +71,7 @@ def test_the_error_that_is_shown_is_the_error_that_comes(readme: str) -> None:
 def test_commands_and_options_exist(readme: str) -> None:
     text = (HOUSE / readme).read_text(encoding="utf-8")
     helps: dict[str, str] = {}
-    for command, rest in re.findall(r"vitral (train|describe|evaluate|predict|runs|show|zoo|data \w+)([^`\n]*)", text):
+    for command, rest in re.findall(r"vitral (train|describe|evaluate|predict|sample|runs|show|zoo|data \w+)([^`\n]*)", text):
         if command not in helps:
             told = CliRunner().invoke(app, [*command.split(), "--help"])
             assert told.exit_code == 0, f"{command}: {told.output}"
@@ -94,6 +94,6 @@ def test_the_example_is_what_its_comments_say() -> None:
 def test_help_is_readable_without_a_terminal() -> None:
     ended = vitral("--help")
     assert ended.returncode == 0
-    for command in ("train", "describe", "evaluate", "predict", "runs", "show", "zoo", "data"):
+    for command in ("train", "describe", "evaluate", "predict", "sample", "runs", "show", "zoo", "data"):
         assert re.search(rf"\b{command}\b", ended.stdout)
     assert "VITRAL_COMMAND" not in os.environ or "Usage: " + os.environ["VITRAL_COMMAND"] in ended.stdout

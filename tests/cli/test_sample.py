@@ -17,6 +17,7 @@ import pytest
 
 from vitral.cli.app import main
 from vitral.runtime.finished import finished
+from vitral.runtime.library import load
 from vitral.runtime.written import Author, author_of, spell
 
 TEXT = (
@@ -117,6 +118,12 @@ def test_the_same_seed_writes_the_same_text(workspace: Path, of_characters: str)
     assert first == again
     assert first != other
     assert answer(workspace, *how, "--seed", "1")["copied"] is None
+
+
+def test_python_writes_what_the_command_line_writes(workspace: Path, of_characters: str) -> None:
+    trained = load(of_characters, workspace=workspace, device="cpu")
+    told = answer(workspace, "--length", "90", "--seed", "4", "--temperature", "1", "--no-check")
+    assert trained.write(length=90, seed=4, temperature=1) == told["text"]
 
 
 def test_candidates_are_shown_symbol_by_symbol(workspace: Path, of_characters: str) -> None:

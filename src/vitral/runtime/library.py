@@ -169,3 +169,36 @@ class Trained:
             DataError: the file is no picture, or the network knows no classes.
         """
         return self._trained.predict([Path(picture)], top=top)[0].answers
+
+    def write(
+        self,
+        prime: str | None = None,
+        *,
+        length: int = 500,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+    ) -> str:
+        """Let a network that has learned a text write one, and give what it wrote behind ``prime``.
+
+        Args:
+            prime: what it reads first; by default the prompt of the run's own samples, or a line end.
+            length: how many characters, or bytes.
+            temperature: below 1 what is likely gets likelier, above 1 rarer things get their turn; 0 takes the likeliest each time.
+            top_k: draw among so many likeliest symbols only.
+            top_p: draw among the fewest symbols that have this probability together.
+            seed: the same one writes the same text.
+
+        Raises:
+            DataError: the network reads no text, or never met a symbol of the prime.
+            SpecError: a number out of range.
+        Example:
+            ``vitral.load("last").write("It was", length=80)``
+        """
+        from vitral.generate.choose import Choice
+        from vitral.runtime.written import Author
+
+        author = Author(self._trained)
+        written = author.write(author.beginning(prime), length, Choice(temperature, top_k, top_p), seed=seed)
+        return author.vocabulary.decode([one.symbol for one in written])
