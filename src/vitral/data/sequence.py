@@ -159,7 +159,7 @@ def measure(values: Values, *, alike: bool = False) -> FeatureStatistics:
         squares += np.square(part - mean).sum(0)
     deviation = np.sqrt(np.broadcast_to(squares.sum() if alike else squares, mean.shape) / count)
     flat = deviation <= 1e-12 * np.abs(mean)  # float64 cannot tell a smaller one from the rounding of the mean
-    return FeatureStatistics(tuple(mean.tolist()), tuple(np.where(flat, 1.0, deviation).tolist()))
+    return FeatureStatistics(tuple(map(float, mean)), tuple(map(float, np.where(flat, 1.0, deviation))))
 
 
 def _parts(values: Values) -> Iterator[npt.NDArray[np.float64]]:

@@ -18,7 +18,6 @@ import numpy.typing as npt
 from vitral.data.sequence import SequenceSet, assemble, pack, pick
 from vitral.data.source import Source
 from vitral.data.split import mixed, stratify
-from vitral.data.table import LABELS
 from vitral.data.texts import classify
 from vitral.data.timeseries import content
 from vitral.errors import DataError
@@ -27,6 +26,7 @@ MAX_FEATURES: Final = 1_000
 MAX_LENGTH: Final = 100_000
 MAX_SERIES: Final = 1_000_000
 LARGEST: Final = float(np.finfo(np.float32).max)
+LABELS: Final = ("label", "labels", "class", "target")  # y is as likely a measurement here
 SPLITS: Final = {"train": 0, "training": 0, "test": 1, "testing": 1}
 Positions = npt.NDArray[np.int64]
 
@@ -47,6 +47,8 @@ def read(path: Path, source: Source) -> SequenceSet:
         ``series,label,x,y`` and the lines ``a,circle,0.5,1``, ``a,circle,0.7,0.9``, ``b,square,0,0`` are two series of two features.
     """
     table = Table(path)
+    if table.label is None:
+        raise DataError(f"{path}, line 1: expected a column label, got {', '.join(table.heading)[:80] or 'nothing'}; name it so")
     if table.text is not None:
         return _texts(table, source)
     if table.series is not None:
@@ -73,7 +75,7 @@ class Table:
     path: Path
     heading: list[str] = field(init=False)
     delimiter: str = field(init=False)
-    label: int = field(init=False)
+    label: int | None = field(init=False)
 
     def __post_init__(self) -> None:
         raw = content(self.path)
@@ -92,10 +94,7 @@ class Table:
             raise DataError(f"{self.path}, line 1: expected a heading, got none that can be read ({cause}); correct it") from None
         if twice := next((name for name in self.heading if self.heading.count(name) > 1), None):
             raise DataError(f"{self.path}, line 1: expected each column once, got {twice!r} twice; rename one")
-        label = next((self.heading.index(name) for name in LABELS if name in self.heading), None)
-        if label is None:
-            raise DataError(f"{self.path}, line 1: expected a column label, got {', '.join(self.heading)[:80] or 'nothing'}; name it so")
-        self.label = label
+        self.label = next((self.heading.index(name) for name in LABELS if name in self.heading), None)
         self.text, self.series, self.split = (
             self.heading.index(name) if name in self.heading else None for name in ("text", "series", "split")
         )
@@ -203,7 +202,8 @@ def _series(table: Table, source: Source) -> SequenceSet:
     return assemble(classes, pick(every, train), pick(every, test), source)
 
 
-def _name(table: Table, line: int, cells: Sequence[str], column: int) -> str:
+def _name(table: Table, line: int, cells: Sequence[str], column: int | None) -> str:
+    assert column is not None
     name = cells[column].strip()
     if not name:
         what = "a class" if column == table.label else "which series the line belongs to"
