@@ -25,7 +25,7 @@ def test_each_file_says_what_it_shows_and_where_it_comes_from(name: str) -> None
     text = zoo.text(name)
     header = re.match(r"(#.*\n)+", text)
     assert header is not None
-    assert "# Source: " in header[0]
+    assert re.search(r"^# Sources?( of the task)?: ", header[0], re.MULTILINE)
     assert tomllib.loads(text)["name"] == name
     title = zoo.titles()[name]
     assert title.es
@@ -37,8 +37,13 @@ def test_what_cannot_be_downloaded_has_a_way_out(name: str) -> None:
     data = zoo.load(name).data
     if name == "cifar10-convnetjs":
         assert data.otherwise is None  # the demonstration is on CIFAR-10 or it is not the demonstration
-    elif data.source not in {"mnist-5k", "edges"}:
-        assert data.otherwise == "digits"
+    elif data.source not in {"mnist-5k", "edges", "digits-by-row", "python-source"}:
+        network = zoo.load(name).network
+        assert data.otherwise is not None
+        instead = zoo.load(data.otherwise)
+        assert instead.data.source in {"mnist-5k", "digits-by-row", "python-source"}, "it must be at hand without a network"
+        assert instead.reads_sequences == zoo.load(name).reads_sequences
+        assert instead.network.predicts_next == network.predicts_next
 
 
 @pytest.mark.parametrize(
