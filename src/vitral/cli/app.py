@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Train convolutional networks at full speed and see through them while they learn.",
+    help="Train convolutional and recurrent networks at full speed and see through them while they learn.",
     epilog="Begin with [bold]vitral train[/bold]: it needs nothing else.",
 )
 app.command("train")(train.train)
@@ -46,7 +46,7 @@ def _tell_version(wanted: bool) -> None:
 def common(
     version: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and leave.")] = False,
 ) -> None:
-    """Train convolutional networks at full speed and see through them while they learn."""
+    """Train convolutional and recurrent networks at full speed and see through them while they learn."""
 
 
 def main() -> None:
