@@ -70,7 +70,8 @@ class Pooling1d(ReadsSequences, nn.Module):
         return Sequences(y, (x.lengths // self.size).clamp(min=1)).each(lambda values: values)
 
     def _pool(self, x: Tensor) -> Tensor:
-        whole = x[:, : x.shape[1] // self.size * self.size].unflatten(1, (-1, self.size))  # (B, T', size, F)
+        steps = x.shape[1] // self.size
+        whole = x[:, : steps * self.size].reshape(len(x), steps, self.size, -1)  # (B, T', size, F)
         return whole.mean(2) if self.mode == "average" else whole.max(2).values
 
     def extra_repr(self) -> str:

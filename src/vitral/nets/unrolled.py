@@ -32,19 +32,19 @@ threshold_backward = torch.ops.aten.threshold_backward.grad_input
 
 
 class UnrolledLstm(torch.autograd.Function):
-    """c = f * c' + i * g and h = o * tanh(c), with i, f, o = sigmoid and g = tanh of W_ih x + b + W_hh h', in torch's order i, f, g, o."""
+    """c = f * c' + i * g and h = o * tanh(c), with i, f, o = sigmoid and g = tanh of W_ih x + b + W_hh h', in torch's order i, f, g, o.
+
+    Args of ``apply``:
+        sums: W_ih x + b_ih + b_hh, (T, B, 4D), in the precision of the products; is overwritten.
+        weight: W_hh, (4D, D).
+        hidden, cell: the memories before the first step, (B, D).
+    Returns:
+        h of every step, (T, B, D), in the precision of ``sums``; the last h and c, (B, D), through which no gradient goes back.
+    """
 
     @staticmethod
-    def forward(ctx: Any, sums: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor, counts: Counts) -> tuple[Tensor, Tensor, Tensor]:
-        """Run all steps.
-
-        Args:
-            sums: W_ih x + b_ih + b_hh, (T, B, 4D), in the precision of the products; is overwritten.
-            weight: W_hh, (4D, D).
-            hidden, cell: the memories before the first step, (B, D).
-        Returns:
-            h of every step, (T, B, D), in the precision of ``sums``; the last h and c, (B, D), through which no gradient goes back.
-        """
+    def forward(ctx: Any, sums: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor, counts: Counts) -> tuple[Tensor, Tensor, Tensor]:  # noqa: PLR0917 - apply hands them on by place
+        """Run all steps."""
         num_steps, d = len(sums), weight.shape[1]
         weight = weight.to(sums.dtype)
         across = weight.t().contiguous()
@@ -86,7 +86,7 @@ class UnrolledLstm(torch.autograd.Function):
                 n = len(c)
                 i, f, g, o = gate.split(d, 1)
                 dh, dc, dgate = to_hidden[:n], to_cell[:n], to_gates[:n]
-                di, df, dg, do = dgate.split(d, 1)
+                di, df, dg, do = dgate.split(d, 1)  # type: ignore[no-untyped-call]
                 torch.add(arriving, heard[:n], out=dh)
                 through = torch.mul(dh, o, out=share[:n])
                 dc.add_(tanh_backward(through, tanh_c, grad_input=through))
@@ -104,20 +104,20 @@ class UnrolledLstm(torch.autograd.Function):
 
 
 class UnrolledGru(torch.autograd.Function):
-    """h = n + z * (h' - n), with r, z = sigmoid of the sums and n = tanh(W_in x + b_in + r * (W_hn h' + b_hn)), in torch's order r, z, n."""
+    """h = n + z * (h' - n), with r, z = sigmoid of the sums and n = tanh(W_in x + b_in + r * (W_hn h' + b_hn)), in torch's order r, z, n.
+
+    Args of ``apply``:
+        sums: W_ih x + b_ih, and b_hh too for r and z, (T, B, 3D), in the precision of the products; is overwritten.
+        weight: W_hh, (3D, D).
+        bias: b_hn, (D,).
+        hidden: the memory before the first step, (B, D).
+    Returns:
+        h of every step, (T, B, D), in the precision of ``sums``; the last h, (B, D), through which no gradient goes back.
+    """
 
     @staticmethod
-    def forward(ctx: Any, sums: Tensor, weight: Tensor, bias: Tensor, hidden: Tensor, counts: Counts) -> tuple[Tensor, Tensor]:
-        """Run all steps.
-
-        Args:
-            sums: W_ih x + b_ih, and b_hh too for r and z, (T, B, 3D), in the precision of the products; is overwritten.
-            weight: W_hh, (3D, D).
-            bias: b_hn, (D,).
-            hidden: the memory before the first step, (B, D).
-        Returns:
-            h of every step, (T, B, D), in the precision of ``sums``; the last h, (B, D), through which no gradient goes back.
-        """
+    def forward(ctx: Any, sums: Tensor, weight: Tensor, bias: Tensor, hidden: Tensor, counts: Counts) -> tuple[Tensor, Tensor]:  # noqa: PLR0917 - apply hands them on by place
+        """Run all steps."""
         num_steps, d = len(sums), weight.shape[1]
         weight = weight.to(sums.dtype)
         across = weight.t().contiguous()
@@ -154,7 +154,7 @@ class UnrolledGru(torch.autograd.Function):
         counts, d = ctx.counts, weight.shape[1]
         to_sums, to_product = (_blank(rough, gates.shape, counts) for _ in range(2))
         echo = torch.zeros_like(rough[0])  # what comes back through the products of the step after
-        kept, to_hidden = (torch.zeros_like(hs[0]) for _ in range(2))  # kept: what comes back through z * h'
+        kept, to_hidden, to_bias = (torch.zeros_like(hs[0]) for _ in range(3))  # kept: what comes back through z * h'
         to_gates = torch.empty_like(gates[0])
         with _exactly_so():
             for arriving, into, into_product, gate, heard, h in zip(
@@ -163,7 +163,7 @@ class UnrolledGru(torch.autograd.Function):
                 num = len(h)
                 r, z, n = gate.split(d, 1)
                 dh, dh_kept, dgate = to_hidden[:num], kept[:num], to_gates[:num]
-                dr, dz, dn = dgate.split(d, 1)
+                dr, dz, dn = dgate.split(d, 1)  # type: ignore[no-untyped-call]
                 torch.add(arriving, echo[:num], out=dh).add_(dh_kept)
                 torch.mul(dh, z, out=dh_kept)
                 torch.sub(dh, dh_kept, out=dn)
@@ -172,29 +172,27 @@ class UnrolledGru(torch.autograd.Function):
                 torch.mul(dn, heard, out=dr)
                 sigmoid_backward(dgate[:, : 2 * d], gate[:, : 2 * d], grad_input=dgate[:, : 2 * d])
                 into.copy_(dgate)
-                dn.mul_(r)
+                to_bias[:num].add_(dn.mul_(r))
                 torch.mm(into_product.copy_(dgate), weight, out=echo[:num])
-            flat = to_product.flatten(0, 1)
-            to_weight = flat.t() @ rough[:-1].flatten(0, 1)
-            to_bias = flat[:, 2 * d :].sum(0, dtype=hs.dtype)
-        return to_sums, to_weight, to_bias, kept.add_(echo), None
+            to_weight = to_product.flatten(0, 1).t() @ rough[:-1].flatten(0, 1)
+        return to_sums, to_weight, to_bias.sum(0), kept.add_(echo), None
 
 
 class UnrolledRnn(torch.autograd.Function):
-    """h = f(W_ih x + b + W_hh h') with f = tanh or ReLU."""
+    """h = f(W_ih x + b + W_hh h') with f = tanh or ReLU.
+
+    Args of ``apply``:
+        sums: W_ih x + b_ih + b_hh, (T, B, D), in the precision of the products; is overwritten.
+        weight: W_hh, (D, D).
+        hidden: the memory before the first step, (B, D).
+        activation: "tanh" or "relu".
+    Returns:
+        h of every step, (T, B, D), in the precision of ``sums``; the last h, (B, D), through which no gradient goes back.
+    """
 
     @staticmethod
-    def forward(ctx: Any, sums: Tensor, weight: Tensor, hidden: Tensor, activation: str, counts: Counts) -> tuple[Tensor, Tensor]:
-        """Run all steps.
-
-        Args:
-            sums: W_ih x + b_ih + b_hh, (T, B, D), in the precision of the products; is overwritten.
-            weight: W_hh, (D, D).
-            hidden: the memory before the first step, (B, D).
-            activation: "tanh" or "relu".
-        Returns:
-            h of every step, (T, B, D), in the precision of ``sums``; the last h, (B, D), through which no gradient goes back.
-        """
+    def forward(ctx: Any, sums: Tensor, weight: Tensor, hidden: Tensor, activation: str, counts: Counts) -> tuple[Tensor, Tensor]:  # noqa: PLR0917 - apply hands them on by place
+        """Run all steps."""
         weight = weight.to(sums.dtype)
         across = weight.t().contiguous()
         hs = _from(hidden, len(sums), sums.dtype, counts)
@@ -256,7 +254,7 @@ class Columns(torch.autograd.Function):
             one_hot = torch.zeros(len(flat), ctx.num_symbols, dtype=flat.dtype, device=flat.device)
             one_hot.scatter_(1, codes.reshape(-1, 1), 1)
             to_weight = flat.t() @ one_hot
-        return None, to_weight, flat.sum(0, dtype=torch.float32 if flat.dtype is torch.bfloat16 else flat.dtype), None
+        return None, to_weight, to_weight.sum(1, dtype=_fine(flat)), None
 
 
 def _exactly_so() -> torch.autocast:
