@@ -24,7 +24,10 @@ class StepDense(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Read (B, T, F), or codes (B, T) as one-hot vectors, give (B, T, units)."""
-        return super().forward(numbers(x, self.in_features, self.weight.dtype))
+        x = numbers(x, self.in_features, self.weight.dtype)
+        if x.is_contiguous():
+            return super().forward(x)
+        return super().forward(x.transpose(0, 1)).transpose(0, 1)  # a cell's answers lie step by step in memory
 
 
 class Convolution1d(ReadsSequences, nn.Conv1d):
