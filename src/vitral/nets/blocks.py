@@ -188,8 +188,9 @@ class Residual(Stack):
         if projection is not None:
             self._modules[PROJECTION] = projection
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | Sequences) -> Tensor:
         """Give layers(x) + x, or layers(x) + projection(x)."""
+        assert isinstance(x, Tensor), "a residual block reads images and vectors"
         shortcut = self._child(PROJECTION)(x) if PROJECTION in self._modules else x
         return super().forward(x) + shortcut
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +18,22 @@ Memory = tuple[Tensor, ...]
 """(h,), or (h, c) of an LSTM; each (directions, B, D)."""
 
 
+class Weights(NamedTuple):
+    """The weights of one direction."""
+
+    ih: Tensor
+    """What the inputs are multiplied by, (G, F)."""
+    hh: Tensor
+    """What the memory h is multiplied by, (G, D)."""
+    bias_ih: Tensor
+    bias_hh: Tensor
+
+
 class Recurrent(ReadsSequences, nn.RNNBase):
     """What the cells share: one layer, batch first, with torch's names for its parameters.
 
-    On a CPU the steps are our own (``vitral.nets.unrolled``); on a GPU they are cuDNN's. Under autocast the products run in bfloat16.
+    On a CPU the steps are our own (``vitral.nets.unrolled``) where that is faster than torch's; on a GPU they are cuDNN's. Under autocast the
+    products run in bfloat16.
 
     A cell that ``carries`` starts where the last call ended and keeps where this one ends, without a gradient in between: truncated
     backpropagation through time. A batch of another size starts blank.
@@ -30,8 +42,9 @@ class Recurrent(ReadsSequences, nn.RNNBase):
     num_memories: ClassVar[int] = 1
     carries: bool = False
     memory: Memory | None = None
+    weight_hh_l0: Tensor
 
-    def forward(self, x: Tensor | Sequences) -> Tensor | Sequences:  # type: ignore[override]
+    def forward(self, x: Tensor | Sequences) -> Tensor | Sequences:
         """Read every step.
 
         Args:
@@ -40,17 +53,21 @@ class Recurrent(ReadsSequences, nn.RNNBase):
             h of every step, (B, T, D), or (B, T, 2D) of a bidirectional cell; of ``Sequences``, with 0 behind the ends.
         """
         values, lengths = x if isinstance(x, Sequences) else (x, None)
-        run = self._run_unrolled if values.device.type == "cpu" else self._run_fused
+        run = self._run_unrolled if self._unrolls(values, lengths) else self._run_fused
         y, last = run(values, lengths, self._first(values))
         if self.carries:
-            self.memory = tuple(part.detach() for part in last)
+            self.memory = tuple(part.detach().to(self.weight_hh_l0.dtype) for part in last)
         return y if lengths is None else Sequences(y, lengths)
+
+    def _unrolls(self, values: Tensor, lengths: Tensor | None) -> bool:
+        """Say whether our own steps are the faster ones here."""
+        return values.device.type == "cpu"
 
     def _first(self, values: Tensor) -> Memory:
         if self.carries and self.memory is not None and self.memory[0].shape[1] == len(values):
             return tuple(part.to(values.device, self.weight_hh_l0.dtype) for part in self.memory)
-        shape = (1 + self.bidirectional, len(values), self.hidden_size)
-        return (self.weight_hh_l0.new_zeros(shape),) * self.num_memories
+        blank = self.weight_hh_l0.new_zeros(1 + self.bidirectional, len(values), self.hidden_size)
+        return (blank,) * self.num_memories
 
     def _run_fused(self, values: Tensor, lengths: Tensor | None, memory: Memory) -> tuple[Tensor, Memory]:
         """Let torch run the steps; sequences of different lengths packed."""
@@ -63,65 +80,62 @@ class Recurrent(ReadsSequences, nn.RNNBase):
 
     def _run_unrolled(self, values: Tensor, lengths: Tensor | None, memory: Memory) -> tuple[Tensor, Memory]:
         """Run the steps one after the other; sequences of different lengths sorted by length."""
-        x, counts = values.transpose(0, 1), None
-        if lengths is not None:
-            order = lengths.argsort(descending=True, stable=True)
-            x, memory, lengths = x[:, order], tuple(part[:, order] for part in memory), lengths[order]
-            counts = (lengths > torch.arange(len(x))[:, None]).sum(1).tolist()
-        ys, lasts = [], []
-        for direction in range(1 + self.bidirectional):
-            suffix = "_l0_reverse" if direction else "_l0"
-            y, *last = self._unroll(
-                _turned(x, lengths) if direction else x,
-                *(getattr(self, f"{name}{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")),
-                tuple(part[direction] for part in memory),
-                counts,
-            )
-            ys.append(_turned(y, lengths) if direction else y)
-            lasts.append(last)
-        y = ys[0] if len(ys) == 1 else torch.cat(ys, 2)
-        lasts = [torch.stack(parts) for parts in zip(*lasts, strict=True)]
-        if lengths is not None:
-            back = order.argsort()
-            y, lasts = y[:, back], [last[:, back] for last in lasts]
-        return y.transpose(0, 1), tuple(lasts)
+        if lengths is None:
+            y, last = self._directions(values.transpose(0, 1), None, memory)
+            return y.transpose(0, 1), last
+        order = lengths.argsort(descending=True, stable=True)
+        y, last = self._directions(values.transpose(0, 1)[:, order], lengths[order], tuple(part[:, order] for part in memory))
+        back = order.argsort()
+        return y[:, back].transpose(0, 1), tuple(part[:, back] for part in last)
 
-    def _unroll(
-        self, x: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor, memory: Memory, counts: Counts
-    ) -> tuple[Tensor, ...]:
+    def _directions(self, x: Tensor, lengths: Tensor | None, memory: Memory) -> tuple[Tensor, Memory]:
+        """Run x, (T, B, ...), forwards and where it is asked for backwards; the longest sequence comes first."""
+        counts = None if lengths is None else (lengths > torch.arange(len(x))[:, None]).sum(1).tolist()
+        y, *last = self._unroll(x, self._weights("_l0"), tuple(part[0] for part in memory), counts)
+        if not self.bidirectional:
+            return y, tuple(part[None] for part in last)
+        z, *first = self._unroll(_turned(x, lengths), self._weights("_l0_reverse"), tuple(part[1] for part in memory), counts)
+        return torch.cat([y, _turned(z, lengths)], 2), tuple(torch.stack(parts) for parts in zip(last, first, strict=True))
+
+    def _weights(self, suffix: str) -> Weights:
+        return Weights(*(getattr(self, f"{name}{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")))
+
+    def _unroll(self, x: Tensor, weights: Weights, memory: Memory, counts: Counts) -> tuple[Tensor, ...]:
         """Run one direction over x, (T, B, F) or (T, B): give h of every step and the last of each memory, (B, D)."""
         raise NotImplementedError
 
 
-class Rnn(Recurrent, nn.RNN):
+class Rnn(Recurrent, nn.RNN):  # type: ignore[misc]
     """h = f(W_ih x + b_ih + W_hh h' + b_hh), f = tanh or ReLU."""
 
-    def _unroll(
-        self, x: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor, memory: Memory, counts: Counts
-    ) -> tuple[Tensor, ...]:
-        return _apply(UnrolledRnn, _sums(x, weight_ih, bias_ih + bias_hh), weight_hh, *memory, self.nonlinearity, counts)
+    def _unroll(self, x: Tensor, weights: Weights, memory: Memory, counts: Counts) -> tuple[Tensor, ...]:
+        sums = _sums(x, weights.ih, weights.bias_ih + weights.bias_hh)
+        return _apply(UnrolledRnn, sums, weights.hh, *memory, self.nonlinearity, counts)
 
 
-class Lstm(Recurrent, nn.LSTM):
+class Lstm(Recurrent, nn.LSTM):  # type: ignore[misc]
     """Learn i * g, forget f * c', remember their sum c, use h = o * tanh(c); the gates' rows in torch's order i, f, g, o."""
 
     num_memories = 2
 
-    def _unroll(
-        self, x: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor, memory: Memory, counts: Counts
-    ) -> tuple[Tensor, ...]:
-        return _apply(UnrolledLstm, _sums(x, weight_ih, bias_ih + bias_hh), weight_hh, *memory, counts)
+    def _unrolls(self, values: Tensor, lengths: Tensor | None) -> bool:
+        """Leave float32 to oneDNN, whose LSTM is one kernel; its bfloat16 rounds c at every step, so that small changes are lost."""
+        plain = lengths is None and self.weight_hh_l0.dtype is torch.float32 and not torch.is_autocast_enabled("cpu")
+        return super()._unrolls(values, lengths) and not plain
+
+    def _unroll(self, x: Tensor, weights: Weights, memory: Memory, counts: Counts) -> tuple[Tensor, ...]:
+        sums = _sums(x, weights.ih, weights.bias_ih + weights.bias_hh)
+        return _apply(UnrolledLstm, sums, weights.hh, *memory, counts)
 
 
-class Gru(Recurrent, nn.GRU):
+class Gru(Recurrent, nn.GRU):  # type: ignore[misc]
     """h = (1 - z) * n + z * h', n = tanh(W_in x + b_in + r * (W_hn h' + b_hn)); the gates' rows in torch's order r, z, n."""
 
-    def _unroll(
-        self, x: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor, memory: Memory, counts: Counts
-    ) -> tuple[Tensor, ...]:
+    def _unroll(self, x: Tensor, weights: Weights, memory: Memory, counts: Counts) -> tuple[Tensor, ...]:
         d = self.hidden_size
-        outside = bias_ih + F.pad(bias_hh[: 2 * d], (0, d))  # b_hn stands inside, behind the reset gate
-        return _apply(UnrolledGru, _sums(x, weight_ih, outside), weight_hh, bias_hh[2 * d :], *memory, counts)
+        outside, inside = weights.bias_hh.split([2 * d, d])  # type: ignore[no-untyped-call]
+        sums = _sums(x, weights.ih, weights.bias_ih + F.pad(outside, (0, d)))  # b_hn stands inside, behind the reset gate
+        return _apply(UnrolledGru, sums, weights.hh, inside, *memory, counts)
 
 
 def _sums(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -129,11 +143,12 @@ def _sums(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if x.is_floating_point():
         return F.linear(x, weight, bias)
     lowers = torch.is_autocast_enabled("cpu")
-    return cast(Tensor, Columns.apply(x, weight, bias, torch.get_autocast_dtype("cpu") if lowers else weight.dtype))
+    return _apply(Columns, x, weight, bias, torch.get_autocast_dtype("cpu") if lowers else weight.dtype)[0]
 
 
-def _apply(steps: type[torch.autograd.Function], *args: object) -> tuple[Tensor, ...]:
-    return cast(tuple[Tensor, ...], steps.apply(*args))
+def _apply(function: type[torch.autograd.Function], *args: object) -> tuple[Tensor, ...]:
+    answer = function.apply(*args)  # type: ignore[no-untyped-call]
+    return (answer,) if isinstance(answer, Tensor) else tuple(answer)
 
 
 def _turned(x: Tensor, lengths: Tensor | None) -> Tensor:

@@ -24,7 +24,10 @@ class StepDense(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Read (B, T, F), or codes (B, T) as one-hot vectors, give (B, T, units)."""
-        return super().forward(numbers(x, self.in_features, self.weight.dtype))
+        x = numbers(x, self.in_features, self.weight.dtype)
+        if x.is_contiguous():
+            return super().forward(x)
+        return super().forward(x.transpose(0, 1)).transpose(0, 1)  # a cell's answers lie step by step in memory
 
 
 class Convolution1d(ReadsSequences, nn.Conv1d):
@@ -70,7 +73,8 @@ class Pooling1d(ReadsSequences, nn.Module):
         return Sequences(y, (x.lengths // self.size).clamp(min=1)).each(lambda values: values)
 
     def _pool(self, x: Tensor) -> Tensor:
-        whole = x[:, : x.shape[1] // self.size * self.size].unflatten(1, (-1, self.size))  # (B, T', size, F)
+        steps = x.shape[1] // self.size
+        whole = x[:, : steps * self.size].reshape(len(x), steps, self.size, -1)  # (B, T', size, F)
         return whole.mean(2) if self.mode == "average" else whole.max(2).values
 
     def extra_repr(self) -> str:

@@ -32,38 +32,38 @@ threshold_backward = torch.ops.aten.threshold_backward.grad_input
 
 
 class UnrolledLstm(torch.autograd.Function):
-    """c = f * c' + i * g and h = o * tanh(c), with i, f, o = sigmoid and g = tanh of W_ih x + b + W_hh h', in torch's order i, f, g, o."""
+    """c = f * c' + i * g and h = o * tanh(c), with i, f, o = sigmoid and g = tanh of W_ih x + b + W_hh h', in torch's order i, f, g, o.
+
+    Args of ``apply``:
+        sums: W_ih x + b_ih + b_hh, (T, B, 4D), in the precision of the products; is overwritten.
+        weight: W_hh, (4D, D).
+        hidden, cell: the memories before the first step, (B, D).
+    Returns:
+        h of every step, (T, B, D), in the precision of ``sums``; the last h and c, (B, D), through which no gradient goes back.
+    """
 
     @staticmethod
-    def forward(ctx: Any, sums: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor, counts: Counts) -> tuple[Tensor, Tensor, Tensor]:
-        """Run all steps.
-
-        Args:
-            sums: W_ih x + b_ih + b_hh, (T, B, 4D), in the precision of the products; is overwritten.
-            weight: W_hh, (4D, D).
-            hidden, cell: the memories before the first step, (B, D).
-        Returns:
-            h of every step, (T, B, D), in the precision of ``sums``; the last h and c, (B, D), through which no gradient goes back.
-        """
+    def forward(ctx: Any, sums: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor, counts: Counts) -> tuple[Tensor, Tensor, Tensor]:  # noqa: PLR0917 - apply hands them on by place
+        """Run all steps."""
         num_steps, d = len(sums), weight.shape[1]
         weight = weight.to(sums.dtype)
         across = weight.t().contiguous()
-        hs, cs = _from(hidden, num_steps, sums.dtype, counts), _from(cell, num_steps, _fine(sums), counts)
-        gates, tanhs = _gates(sums, counts), torch.empty_like(cs[1:])
+        hs, cs = _from(hidden, num_steps, sums.dtype, counts), _from(cell, num_steps, _finer(sums.dtype), counts)
+        tanhs, fine = torch.empty_like(cs[1:]), _scratch(sums)
         with _exactly_so():
-            for x, gate, h, h_next, c, c_next, tanh_c in zip(
-                *(_rows(part, counts) for part in (sums, gates, hs[:-1], hs[1:], cs[:-1], cs[1:], tanhs)), strict=True
+            for x, h, h_next, c, c_next, tanh_c in zip(
+                *(_rows(part, counts) for part in (sums, hs[:-1], hs[1:], cs[:-1], cs[1:], tanhs)), strict=True
             ):
                 x.addmm_(h, across)
-                if gate is not x:
-                    gate.copy_(x)
-                i, f, g, o = gate.split(d, 1)
+                gate = _fine(x, fine)
+                i, f, g, o = gate.split(d, 1)  # type: ignore[no-untyped-call]
                 g.mul_(2)
                 gate.sigmoid_()
                 torch.add(MINUS_ONE, g, alpha=2, out=g)
                 torch.mul(f, c, out=c_next).addcmul_(i, g)
                 torch.mul(o, _tanh(c_next, out=tanh_c), out=h_next)
-        ctx.save_for_backward(weight, hs, cs, gates, tanhs)
+                _keep(gate, x)
+        ctx.save_for_backward(weight, hs, cs, sums, tanhs)
         ctx.counts = counts
         last, last_cell = _last(hs, counts).to(hidden.dtype), _last(cs, counts).to(cell.dtype)
         ctx.mark_non_differentiable(last, last_cell)
@@ -73,20 +73,20 @@ class UnrolledLstm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         """Send dL/dh of every step back: dc += dh * o * (1 - tanh(c)^2), each gate's share times its slope, then dc *= f."""
-        weight, hs, cs, gates, tanhs = ctx.saved_tensors
+        weight, hs, cs, gates, tanhs = ctx.saved_tensors  # the gates stand where the sums were
         counts, d = ctx.counts, weight.shape[1]
         to_sums = _blank(hs, gates.shape, counts)
         heard = torch.zeros_like(hs[0])  # what comes back through the products of the step after
         to_cell, to_hidden, share = (torch.zeros_like(cs[0]) for _ in range(3))
-        to_gates = torch.empty_like(gates[0])
+        to_gates, fine = torch.empty_like(gates[0], dtype=cs.dtype), _scratch(gates)
         with _exactly_so():
-            for arriving, into, gate, c, tanh_c in zip(
+            for arriving, into, kept, c, tanh_c in zip(
                 *(reversed(_rows(part, counts)) for part in (gradient, to_sums, gates, cs[:-1], tanhs)), strict=True
             ):
-                n = len(c)
-                i, f, g, o = gate.split(d, 1)
+                n, gate = len(c), _fine(kept, fine)
+                i, f, g, o = gate.split(d, 1)  # type: ignore[no-untyped-call]
                 dh, dc, dgate = to_hidden[:n], to_cell[:n], to_gates[:n]
-                di, df, dg, do = dgate.split(d, 1)
+                di, df, dg, do = dgate.split(d, 1)  # type: ignore[no-untyped-call]
                 torch.add(arriving, heard[:n], out=dh)
                 through = torch.mul(dh, o, out=share[:n])
                 dc.add_(tanh_backward(through, tanh_c, grad_input=through))
@@ -104,43 +104,41 @@ class UnrolledLstm(torch.autograd.Function):
 
 
 class UnrolledGru(torch.autograd.Function):
-    """h = n + z * (h' - n), with r, z = sigmoid of the sums and n = tanh(W_in x + b_in + r * (W_hn h' + b_hn)), in torch's order r, z, n."""
+    """h = n + z * (h' - n), with r, z = sigmoid of the sums and n = tanh(W_in x + b_in + r * (W_hn h' + b_hn)), in torch's order r, z, n.
+
+    Args of ``apply``:
+        sums: W_ih x + b_ih, and b_hh too for r and z, (T, B, 3D), in the precision of the products; is overwritten.
+        weight: W_hh, (3D, D).
+        bias: b_hn, (D,).
+        hidden: the memory before the first step, (B, D).
+    Returns:
+        h of every step, (T, B, D), in the precision of ``sums``; the last h, (B, D), through which no gradient goes back.
+    """
 
     @staticmethod
-    def forward(ctx: Any, sums: Tensor, weight: Tensor, bias: Tensor, hidden: Tensor, counts: Counts) -> tuple[Tensor, Tensor]:
-        """Run all steps.
-
-        Args:
-            sums: W_ih x + b_ih, and b_hh too for r and z, (T, B, 3D), in the precision of the products; is overwritten.
-            weight: W_hh, (3D, D).
-            bias: b_hn, (D,).
-            hidden: the memory before the first step, (B, D).
-        Returns:
-            h of every step, (T, B, D), in the precision of ``sums``; the last h, (B, D), through which no gradient goes back.
-        """
+    def forward(ctx: Any, sums: Tensor, weight: Tensor, bias: Tensor, hidden: Tensor, counts: Counts) -> tuple[Tensor, Tensor]:  # noqa: PLR0917 - apply hands them on by place
+        """Run all steps."""
         num_steps, d = len(sums), weight.shape[1]
         weight = weight.to(sums.dtype)
         across = weight.t().contiguous()
-        hs = _from(hidden, num_steps, _fine(sums), counts)
+        hs = _from(hidden, num_steps, _finer(sums.dtype), counts)
         rough = hs if hs.dtype is sums.dtype else _from(hidden, num_steps, sums.dtype, counts)
-        gates, heards = _gates(sums, counts), torch.empty_like(hs[1:])
-        product, fine = torch.empty_like(sums[0]), torch.empty_like(gates[0])
+        heards, fine, fine_product = torch.empty_like(hs[1:]), _scratch(sums), _scratch(sums)
+        product = torch.empty_like(sums[0])
         with _exactly_so():
-            for x, gate, heard, h, h_next, h_rough, next_rough in zip(
-                *(_rows(part, counts) for part in (sums, gates, heards, hs[:-1], hs[1:], rough[:-1], rough[1:])), strict=True
+            for x, heard, h, h_next, h_rough, next_rough in zip(
+                *(_rows(part, counts) for part in (sums, heards, hs[:-1], hs[1:], rough[:-1], rough[1:])), strict=True
             ):
-                across_h = torch.mm(h_rough, across, out=product[: len(x)])
-                if gate is not x:
-                    gate.copy_(x)
-                    across_h = fine[: len(x)].copy_(across_h)
+                across_h = _fine(torch.mm(h_rough, across, out=product[: len(x)]), fine_product)
+                gate = _fine(x, fine)
                 n = gate[:, 2 * d :]
                 valves = gate[:, : 2 * d].add_(across_h[:, : 2 * d]).sigmoid_()
                 torch.add(across_h[:, 2 * d :], bias, out=heard)
                 _tanh(n.addcmul_(valves[:, :d], heard), out=n)
                 torch.lerp(n, h, valves[:, d:], out=h_next)
-                if next_rough is not h_next:
-                    next_rough.copy_(h_next)
-        ctx.save_for_backward(weight, rough, hs, gates, heards)
+                _keep(h_next, next_rough)
+                _keep(gate, x)
+        ctx.save_for_backward(weight, rough, hs, sums, heards)
         ctx.counts = counts
         last = _last(hs, counts).to(hidden.dtype)
         ctx.mark_non_differentiable(last)
@@ -150,20 +148,20 @@ class UnrolledGru(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         """Send dL/dh of every step back: dz = dh * (h' - n), dn = dh * (1 - z), dr = dn * (W_hn h' + b_hn), each times its slope."""
-        weight, rough, hs, gates, heards = ctx.saved_tensors
+        weight, rough, hs, gates, heards = ctx.saved_tensors  # the gates stand where the sums were
         counts, d = ctx.counts, weight.shape[1]
         to_sums, to_product = (_blank(rough, gates.shape, counts) for _ in range(2))
         echo = torch.zeros_like(rough[0])  # what comes back through the products of the step after
-        kept, to_hidden = (torch.zeros_like(hs[0]) for _ in range(2))  # kept: what comes back through z * h'
-        to_gates = torch.empty_like(gates[0])
+        kept, to_hidden, to_bias = (torch.zeros_like(hs[0]) for _ in range(3))  # kept: what comes back through z * h'
+        to_gates, fine = torch.empty_like(gates[0], dtype=hs.dtype), _scratch(gates)
         with _exactly_so():
-            for arriving, into, into_product, gate, heard, h in zip(
+            for arriving, into, into_product, squashed, heard, h in zip(
                 *(reversed(_rows(part, counts)) for part in (gradient, to_sums, to_product, gates, heards, hs[:-1])), strict=True
             ):
-                num = len(h)
-                r, z, n = gate.split(d, 1)
+                num, gate = len(h), _fine(squashed, fine)
+                r, z, n = gate.split(d, 1)  # type: ignore[no-untyped-call]
                 dh, dh_kept, dgate = to_hidden[:num], kept[:num], to_gates[:num]
-                dr, dz, dn = dgate.split(d, 1)
+                dr, dz, dn = dgate.split(d, 1)  # type: ignore[no-untyped-call]
                 torch.add(arriving, echo[:num], out=dh).add_(dh_kept)
                 torch.mul(dh, z, out=dh_kept)
                 torch.sub(dh, dh_kept, out=dn)
@@ -172,43 +170,39 @@ class UnrolledGru(torch.autograd.Function):
                 torch.mul(dn, heard, out=dr)
                 sigmoid_backward(dgate[:, : 2 * d], gate[:, : 2 * d], grad_input=dgate[:, : 2 * d])
                 into.copy_(dgate)
-                dn.mul_(r)
+                to_bias[:num].add_(dn.mul_(r))
                 torch.mm(into_product.copy_(dgate), weight, out=echo[:num])
-            flat = to_product.flatten(0, 1)
-            to_weight = flat.t() @ rough[:-1].flatten(0, 1)
-            to_bias = flat[:, 2 * d :].sum(0, dtype=hs.dtype)
-        return to_sums, to_weight, to_bias, kept.add_(echo), None
+            to_weight = to_product.flatten(0, 1).t() @ rough[:-1].flatten(0, 1)
+        return to_sums, to_weight, to_bias.sum(0), kept.add_(echo), None
 
 
 class UnrolledRnn(torch.autograd.Function):
-    """h = f(W_ih x + b + W_hh h') with f = tanh or ReLU."""
+    """h = f(W_ih x + b + W_hh h') with f = tanh or ReLU.
+
+    Args of ``apply``:
+        sums: W_ih x + b_ih + b_hh, (T, B, D), in the precision of the products; is overwritten.
+        weight: W_hh, (D, D).
+        hidden: the memory before the first step, (B, D).
+        activation: "tanh" or "relu".
+    Returns:
+        h of every step, (T, B, D), in the precision of ``sums``; the last h, (B, D), through which no gradient goes back.
+    """
 
     @staticmethod
-    def forward(ctx: Any, sums: Tensor, weight: Tensor, hidden: Tensor, activation: str, counts: Counts) -> tuple[Tensor, Tensor]:
-        """Run all steps.
-
-        Args:
-            sums: W_ih x + b_ih + b_hh, (T, B, D), in the precision of the products; is overwritten.
-            weight: W_hh, (D, D).
-            hidden: the memory before the first step, (B, D).
-            activation: "tanh" or "relu".
-        Returns:
-            h of every step, (T, B, D), in the precision of ``sums``; the last h, (B, D), through which no gradient goes back.
-        """
+    def forward(ctx: Any, sums: Tensor, weight: Tensor, hidden: Tensor, activation: str, counts: Counts) -> tuple[Tensor, Tensor]:  # noqa: PLR0917 - apply hands them on by place
+        """Run all steps."""
         weight = weight.to(sums.dtype)
         across = weight.t().contiguous()
         hs = _from(hidden, len(sums), sums.dtype, counts)
-        fine = torch.empty_like(hidden, dtype=_fine(sums))
+        fine = _scratch(sums)
         with _exactly_so():
             for x, h, h_next in zip(*(_rows(part, counts) for part in (sums, hs[:-1], hs[1:])), strict=True):
                 x.addmm_(h, across)
                 if activation == "relu":
                     torch.clamp(x, min=0, out=h_next)
-                elif fine.dtype is x.dtype:
-                    _tanh(x, out=h_next)
                 else:
-                    own = fine[: len(x)].copy_(x)
-                    h_next.copy_(_tanh(own, out=own))
+                    y = _fine(x, fine)
+                    h_next.copy_(_tanh(y, out=y))
         ctx.save_for_backward(weight, hs)
         ctx.counts, ctx.activation = counts, activation
         last = _last(hs, counts).to(hidden.dtype)
@@ -237,11 +231,18 @@ class UnrolledRnn(torch.autograd.Function):
 
 
 class Columns(torch.autograd.Function):
-    """W x + b for one-hot x: column x of W, looked up; the gradient is one product with the one-hot codes, summed in float32."""
+    """W x + b for one-hot x: column x of W, looked up; the gradients of a column are summed in float32 at least.
+
+    Args of ``apply``:
+        codes: of any shape, int64.
+        weight: (G, V).
+        bias: (G,).
+        dtype: the precision of the answer, (..., G).
+    """
 
     @staticmethod
     def forward(ctx: Any, codes: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
-        """Read codes of any shape, weight (G, V) and bias (G,); give (..., G) in ``dtype``."""
+        """Look the columns up."""
         ctx.save_for_backward(codes)
         ctx.num_symbols = weight.shape[1]
         return F.embedding(codes, (weight.t() + bias).to(dtype))
@@ -249,14 +250,12 @@ class Columns(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Sum the gradients of each code."""
+        """Sum the gradients of each code, a part of the steps at a time: what is made finer stays in the cache."""
         (codes,) = ctx.saved_tensors
-        flat = gradient.flatten(0, -2)
-        with _exactly_so():
-            one_hot = torch.zeros(len(flat), ctx.num_symbols, dtype=flat.dtype, device=flat.device)
-            one_hot.scatter_(1, codes.reshape(-1, 1), 1)
-            to_weight = flat.t() @ one_hot
-        return None, to_weight, flat.sum(0, dtype=torch.float32 if flat.dtype is torch.bfloat16 else flat.dtype), None
+        finer, total = _finer(gradient.dtype), torch.zeros(ctx.num_symbols, gradient.shape[-1], dtype=_finer(gradient.dtype))
+        for part, those in zip(gradient.flatten(0, -2).split(1000), codes.flatten().split(1000), strict=True):  # type: ignore[no-untyped-call]
+            total += torch.ops.aten.embedding_dense_backward(part.to(finer), those, ctx.num_symbols, -1, False)
+        return None, total.t(), total.sum(0), None
 
 
 def _exactly_so() -> torch.autocast:
@@ -264,16 +263,26 @@ def _exactly_so() -> torch.autocast:
     return torch.autocast("cpu", enabled=False)
 
 
-def _fine(sums: Tensor) -> torch.dtype:
-    """Give the precision of gates and memories."""
-    return torch.float32 if sums.dtype is torch.bfloat16 else sums.dtype
+def _finer(dtype: torch.dtype) -> torch.dtype:
+    """Give the precision of gates and memories beside products of this one."""
+    return torch.float32 if dtype is torch.bfloat16 else dtype
 
 
-def _gates(sums: Tensor, counts: Counts) -> Tensor:
-    """Give the place for the gates: that of the sums, where the precision is the same."""
-    if _fine(sums) is sums.dtype:
-        return sums
-    return torch.empty_like(sums, dtype=_fine(sums))
+def _scratch(steps: Tensor) -> Tensor | None:
+    """Give a place for one step in the finer precision; None where it is the same."""
+    finer = _finer(steps.dtype)
+    return None if finer is steps.dtype else torch.empty_like(steps[0], dtype=finer)
+
+
+def _fine(rows: Tensor, scratch: Tensor | None) -> Tensor:
+    """Give these rows in the finer precision."""
+    return rows if scratch is None else scratch[: len(rows)].copy_(rows)
+
+
+def _keep(rows: Tensor, place: Tensor) -> None:
+    """Round the rows into their place, where they do not stand there already."""
+    if rows is not place:
+        place.copy_(rows)
 
 
 def _from(first: Tensor, num_steps: int, dtype: torch.dtype, counts: Counts) -> Tensor:
