@@ -52,6 +52,10 @@ def test_a_page_shows_every_character_and_nothing_of_it_acts():
     assert "http://" not in page
     assert "https://" not in page
     assert page.count("<br>") == 1
+    assert all(f">{code}</span>" in page for code in ("&lt;", "&gt;", "&amp;", "&quot;"))
+    whole = Coloured(("<script>", "&lt;"), np.ones(2), 1.0, True, "<b>", "c", 3, 8)  # symbols of several signs
+    assert Reader(coloured.page(whole)).data == "<script>&lt;"
+    assert "<b>" not in coloured.page(whole)
 
 
 def test_both_themes_and_the_legends_numbers_are_there():

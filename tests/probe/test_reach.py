@@ -148,5 +148,8 @@ def test_the_chart_draws_each_curve_with_its_own_sign():
 def test_what_cannot_be_measured_is_said_in_one_line():
     with pytest.raises(DataError, match="100 steps back need a text of 152 symbols or more, got 100; give a longer one"):
         reach(own("lstm"), CODES[:100])
+    packed = nn.utils.rnn.pack_sequence([torch.ones(2, 3)])
+    with pytest.raises(SpecError, match="over sequences of one length, got PackedSequence; give a tensor"):
+        felt(nn.RNN(3, 4), packed, lambda output: output[1].sum())
     with pytest.raises(SpecError, match="cell reads in both directions, so that no step lies behind another"):
         reach(person(bidirectional=True), CODES, steps=5)

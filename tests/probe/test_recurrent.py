@@ -197,6 +197,28 @@ def test_subclasses_of_torchs_cells_are_what_they_derive_from():
     assert "Simple recurrent cell" in text.plain(text.explain(explain_layer(net, "1", codes, (0, 0)).trace))
 
 
+@pytest.mark.parametrize("kind", CELLS)
+def test_sequences_of_several_lengths_are_unfolded_each_to_its_own_end(kind):
+    from vitral.nets.builders import build
+    from vitral.nets.sequences import Sequences
+    from vitral.spec.network import Network
+
+    layers = [{"kind": kind, "hidden_size": 5, "bidirectional": True}, {"kind": kind, "hidden_size": 4}, {"kind": "over_time"}]
+    network = {"input": {"kind": "tokens", "length": 9, "symbols": 7}, "loss": {"kind": "softmax"}}
+    net = build(Network.model_validate(network | {"layers": [*layers, {"kind": "dense", "units": 3}]}), seed=2).eval()
+    codes, lengths = torch.randint(1, 7, (4, 9)), torch.tensor([9, 3, 1, 6])
+    padded = Sequences(torch.where(torch.arange(9) < lengths[:, None], codes, 0), lengths)
+    found = unfold(net, padded)
+    assert found.deviation <= 1e-6
+    assert list(found.layers) == [f"{kind}1.l0", f"{kind}1.l0_reverse", f"{kind}2"]
+    assert (found[f"{kind}2"].h[1, 3:] == 0).all()
+    alone = unfold(net, codes[1:2, :3])
+    for name, layer in alone.layers.items():
+        np.testing.assert_allclose(found[name].h[1, :3], layer.h[0], atol=1e-12)
+    with torch.no_grad():
+        torch.testing.assert_close(found.output, net(padded))
+
+
 def test_what_is_held_is_held_in_the_step_itself():
     """The forget gate at 0 empties the memory at every step: c = i * g."""
     torch.manual_seed(10)

@@ -59,6 +59,8 @@ def felt(model: nn.Module, x: Tensor, loss: Callable[[Any], Tensor]) -> list[Fel
         SpecError: a layer that reads in both directions.
     """
     modules = recurrent_modules(model)
+    if not isinstance(x, Tensor):
+        raise SpecError(f"the reach of a loss is measured over sequences of one length, got {type(x).__name__}; give a tensor")
     for name, module in modules:
         if module.bidirectional:
             raise SpecError(f"{name} reads in both directions, so that no step lies behind another; choose a network that reads one way")

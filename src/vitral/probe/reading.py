@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vitral.errors import DataError, SpecError
 from vitral.probe.bundle import Bundle, recurrent_modules
@@ -89,11 +89,13 @@ class Reader:
             x: whole numbers (T,) or (B, T), or whatever the network reads; always the same B until ``forget``.
 
         Raises:
-            SpecError: a second chunk for a network that reads in both directions.
+            SpecError: a second chunk for a network that reads in both directions; sequences of several lengths.
         """
         if self._read and not self.one_way:
             raise SpecError("a layer of both directions reads a text from its end too: expected the whole text at once, got a second chunk")
         chunk = symbols(x)
+        if not isinstance(chunk, Tensor):
+            raise SpecError(f"texts of one length are read in chunks, got {type(x).__name__}; use unfold for the whole at once")
         heard = Heard({}, {})
         with at_rest(self._model), torch.no_grad():
             if not self._tuples:
@@ -138,9 +140,11 @@ def read(model: nn.Module, x: Any, *, chunk: int = CHUNK, held: Sequence[Held] =
         dtype: the number format of the recomputation.
 
     Raises:
-        SpecError: no recurrent layer; a network of both directions and more data than one chunk.
+        SpecError: no recurrent layer; a network of both directions and more data than one chunk; sequences of several lengths.
     """
     reader, data = Reader(model, held=held, dtype=dtype), symbols(x)
+    if not isinstance(data, Tensor):
+        raise SpecError(f"texts of one length are read in chunks, got {type(x).__name__}; use unfold for the whole at once")
     steps = data.shape[1]
     if steps > chunk and not reader.one_way:
         raise SpecError(

@@ -75,7 +75,7 @@ def unfold(model: nn.Module, x: Any, *, dtype: Format = "float64") -> Unfolding:
 
     Args:
         model: a ``vitral`` network, or any module that holds ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` of any number of layers and directions.
-        x: what the network reads: a tensor (B, T, ...), or whole numbers (T,) or (B, T), one a symbol.
+        x: what the network reads: a tensor (B, T, ...), whole numbers (T,) or (B, T), one a symbol, or ``Sequences``.
         dtype: the number format of the recomputation.
 
     Returns:
@@ -127,6 +127,8 @@ def symbols(x: Any) -> Any:
     """Give whole numbers as a tensor (B, T) int64; a tensor of numbers, or anything else a network reads, as it is."""
     if isinstance(x, Tensor):
         return x[None] if x.ndim == 1 and not x.is_floating_point() else x
+    if isinstance(x, tuple) and hasattr(x, "lengths"):  # padded sequences with their lengths
+        return x
     values = np.asarray(x)
     if values.dtype.kind not in "iu":
         return torch.from_numpy(values)
