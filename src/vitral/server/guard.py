@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +112,7 @@ class Guard:
         socket = scope["type"] == "websocket"
         headers = Headers(scope=scope)
         policy = self._doors.policy(scope["path"], socket=socket)
-        refusal = self._judge(scope, headers, policy, socket=socket)
+        refusal = next(self._refusals(scope, headers, policy, socket=socket), None)
         if refusal is not None:
             await _refuse(refusal, receive, _dressed(send, headers.get("host", "")), socket=socket)
             return
@@ -122,27 +122,27 @@ class Guard:
         else:
             await self._app(scope, _counted(receive, policy.limit), _dressed(send, headers["host"]))
 
-    def _judge(self, scope: Scope, headers: Headers, policy: Policy | None, *, socket: bool) -> Refusal | None:
+    def _refusals(self, scope: Scope, headers: Headers, policy: Policy | None, *, socket: bool) -> Iterator[Refusal]:
+        """Say what stands against a request, in the order that matters: each check may rely on those before it."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            return Refusal(421, "this laboratory is not at that address; open the link that it printed")
-        site = headers.getlist("sec-fetch-site")
-        if any(value not in OURS for value in site):
-            return Refusal(403, "the request came from another page")
+            yield Refusal(421, "this laboratory is not at that address; open the link that it printed")
+        if any(value not in OURS for value in headers.getlist("sec-fetch-site")):
+            yield Refusal(403, "the request came from another page")
         method = "GET" if socket else scope["method"]
         origins, changes = headers.getlist("origin"), socket or method not in READS
         if any(origin != self._hosts[hosts[0].lower()] for origin in origins) or len(origins) > 1 or (changes and not origins):
-            return Refusal(403, "the request came from another page")
+            yield Refusal(403, "the request came from another page")
         if not (policy is not None and policy.open) and not self._knows(headers):
-            return Refusal(401, "open the laboratory with the link that it printed; `vitral open` prints a new one")
+            yield Refusal(401, "open the laboratory with the link that it printed; `vitral open` prints a new one")
         if policy is None:
-            return Refusal(404, "there is nothing at this address")
-        if method not in policy.methods:
-            return Refusal(405, f"this address knows {', '.join(sorted(policy.methods))}")
-        length = headers.get("content-length", "0")
-        if not re.fullmatch(r"[0-9]{1,18}", length) or int(length) > policy.limit:
-            return Refusal(413, f"expected at most {policy.limit:,} bytes, got {length:.20}")
-        return None
+            yield Refusal(404, "there is nothing at this address")
+        elif method not in policy.methods:
+            yield Refusal(405, f"this address knows {', '.join(sorted(policy.methods))}")
+        else:
+            length = headers.get("content-length", "0")
+            if not re.fullmatch(r"[0-9]{1,18}", length) or int(length) > policy.limit:
+                yield Refusal(413, f"expected at most {policy.limit:,} bytes, got {length:.20}")
 
     def _knows(self, headers: Headers) -> bool:
         parts = (part.strip().partition("=") for line in headers.getlist("cookie") for part in line.split(";"))

@@ -17,6 +17,7 @@ from vitral.errors import StoreError
 from vitral.server.app import build, site_of
 from vitral.server.lab import Laboratory
 from vitral.server.token import Tokens, secret
+from vitral.server.workers import Worker
 from vitral.store import durable
 
 FOLDER = "laboratory"
@@ -41,6 +42,7 @@ def serve(
     visitors: int = 1,
     begin: Callable[[Laboratory], Awaitable[None]],
     opened: Opened,
+    spawn: Callable[[], Awaitable[Worker]] = Worker.spawn,
 ) -> None:
     """Serve the laboratory of a workspace until Ctrl-C or SIGTERM; all runs are saved then.
 
@@ -53,6 +55,7 @@ def serve(
         visitors: how often the link can be used.
         begin: is awaited when the server is up.
         opened: is told the link.
+        spawn: starts a run's process.
 
     Raises:
         StoreError: a laboratory of this workspace is open already, the port is taken, or the address is not of this machine.
@@ -76,7 +79,7 @@ def serve(
             durable.write(folder / ADDRESS, json.dumps({"address": address, "process": os.getpid()}).encode())
             opened(f"{address}/open?token={tokens.link(visitors)}")
 
-        parts = build(workspace, site, tokens, device=device, begin=started)
+        parts = build(workspace, site, tokens, device=device, spawn=spawn, begin=started)
         config = uvicorn.Config(
             parts.app,
             http="h11",

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from vitral.runtime import pipe
@@ -14,7 +14,8 @@ from vitral.runtime import pipe
 BUFFER = 1 << 20
 PIPE_SIZE = 1 << 20
 SECONDS_TO_LEAVE = 5.0
-MODULE = "vitral.runtime.worker"
+COMMAND = ("-P", "-m", "vitral.runtime.worker")
+"""Python's arguments; -P: never import from the folder that the server happens to be called in."""
 
 Hear = Callable[[dict[str, Any], bytes], Awaitable[None]]
 
@@ -27,13 +28,11 @@ class Worker:
         self._asked_to_leave = False
 
     @classmethod
-    async def spawn(cls, module: str = MODULE) -> Worker:
+    async def spawn(cls, command: Sequence[str] = COMMAND) -> Worker:
         """Start a process in a session of its own, so that Ctrl-C in the terminal reaches the server alone."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-P",  # never import from the folder that the server happens to be called in
-            "-m",
-            module,
+            *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=BUFFER,
