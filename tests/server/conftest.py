@@ -16,3 +16,10 @@ def server(tmp_path: Path) -> Iterator[house.Server]:
     """A real server in a process of its own, with a puppet that learns."""
     with house.open_server(tmp_path / "workspace") as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.Server]:
+    """One for several tests, which leave it as they found it: learning, and open to all."""
+    with house.open_server(tmp_path_factory.mktemp("shared") / "workspace") as opened:
+        yield opened

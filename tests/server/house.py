@@ -196,7 +196,7 @@ class Page:
         self.hello: dict[str, Any] = {}
         self.state = ""
         self.num_pictures = 0
-        self._number = 0
+        self._number = 100
         self._answers: dict[Any, dict[str, Any]] = {}
 
     async def take(self, seconds: float = 20.0) -> dict[str, Any]:

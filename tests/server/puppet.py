@@ -52,6 +52,7 @@ class Puppet:
             if experiment["name"] == "refused":
                 self.channel.tell({"what": "refused", "error": "the data cannot be had; connect to the network"})
                 return
+            self.step = self.number = 0
             steps, pace = command.get("steps") or 10**9, (command.get("seed") or 5) / 1000
             self.state = "paused" if command.get("paused") else "learning"
             self.channel.tell(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_VIEWERS = 200
 MOST_IN_FLIGHT = 32
+LEARNERS = frozenset({"run", "pause", "batch", "epoch", "stop", "set", "snapshot", "load"})
+"""Commands for a run that goes on; for all others a process is opened where there is none."""
 GOING_ON = ("loading", "learning", "paused")
 RESUMABLE = ("interrupted", "failed", "lost")
 IDLE_SECONDS = 120.0
@@ -276,19 +278,27 @@ class Room:
     async def _forward(self, viewer: Viewer, number: Any, name: str, values: dict[str, Any]) -> None:
         if viewer.num_waiting >= MOST_IN_FLIGHT:
             raise StoreError(f"{MOST_IN_FLIGHT} commands wait for their answers: expected fewer at a time; wait for some")
+        if name in LEARNERS and not self.going_on:
+            raise StoreError(f"run {self.name} does not learn here: it is {self.state}{self._why()}; resume it, or start another one")
         await self._need_process()
         if self._worker is None:
-            raise StoreError(f"run {self.name} has no process in this laboratory: {self._refusal or self.note or self.state}")
+            raise StoreError(f"run {self.name} cannot be looked at: it is {self.state}{self._why()}")
         ticket = next(self._tickets)
         self._flights[ticket] = Flight(viewer, number)
         viewer.num_waiting += 1
         self._worker.tell({"do": "command", "name": name, "values": values, "ticket": ticket, "id": number})
+
+    def _why(self) -> str:
+        reason = self._refusal or self.note
+        return f" ({reason})" if reason else ""
 
     async def _listen(self, worker: Worker) -> None:
         """Hear the process until it has ended, and say what has become of the run."""
         how = "the laboratory could not understand the run's process"
         try:
             how = await worker.listen(self._letter)
+        except VitralError as cause:
+            how = str(cause)
         finally:
             worker.kill()
             self._worker = self._listening = None

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
@@ -211,6 +211,10 @@ def install_errors(app: Starlette) -> None:
             answer.headers["connection"] = "close"  # the rest of the body is not the next request
         return answer
 
+    async def gone(request: Request, cause: Exception) -> Response:
+        return told(400, "the page left before its body was there")
+
+    app.add_exception_handler(ClientDisconnect, gone)
     for kind in (SpecError, ShapeError, DataError, StoreError, VitralError):
         app.add_exception_handler(kind, wrong)
     app.add_exception_handler(HTTPException, refused)

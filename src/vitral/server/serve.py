@@ -27,6 +27,8 @@ PORT = 8765
 NEIGHBOURS = 10
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SECONDS_TO_CLOSE = 2
+MILLISECONDS_STUCK = 60_000
+"""A page that takes nothing for so long is cut off by the system itself: closing in good order would wait for it."""
 
 Opened = Callable[[str], None]
 """Is told the address of the laboratory, such as ``http://127.0.0.1:8765``, and of a link, when the server is up."""
@@ -135,7 +137,7 @@ def _listen(host: str, port: int | None) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for number in wanted:
         try:
-            return socket.create_server((host, number), family=family, backlog=256)
+            listener = socket.create_server((host, number), family=family, backlog=256)
         except OSError as cause:
             if cause.errno == errno.EADDRINUSE and number != wanted[-1]:
                 continue
@@ -143,6 +145,9 @@ def _listen(host: str, port: int | None) -> socket.socket:
                 raise StoreError(f"port {number} is in use: expected a free one; choose another --port") from None
             reason = cause.strerror or str(cause)
             raise StoreError(f"{host}:{number} cannot be listened at ({reason.lower()}); choose another --host or --port") from None
+        with contextlib.suppress(AttributeError, OSError):  # Linux; every connection inherits it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, MILLISECONDS_STUCK)
+        return listener
     raise AssertionError
 
 

@@ -16,6 +16,7 @@ from vitral.server.room import Room, answer
 from vitral.server.viewers import Viewer
 
 MOST_TEXT = 100_000
+SECONDS_TO_CLOSE = 1.0
 NO_SUCH_RUN, TOO_MANY, TOO_SLOW, GOING = 4404, 4429, 4408, 1012
 
 log = logging.getLogger("vitral.server")
@@ -57,6 +58,7 @@ async def _send(page: WebSocket, viewer: Viewer) -> None:
 
 async def _receive(page: WebSocket, room: Room, viewer: Viewer) -> None:
     while True:
+        viewer.insist_on_room()
         message = await page.receive()
         if message["type"] == "websocket.disconnect":
             return
@@ -82,5 +84,6 @@ def _position(page: WebSocket) -> int:
 
 
 async def _close(page: WebSocket, code: int, reason: str) -> None:
-    with contextlib.suppress(Exception):  # it may be gone already
-        await page.close(code, reason.encode("utf-8", "replace")[:120].decode("utf-8", "ignore"))
+    with contextlib.suppress(Exception):  # it may be gone already, or take nothing any more
+        async with asyncio.timeout(SECONDS_TO_CLOSE):
+            await page.close(code, reason.encode("utf-8", "replace")[:120].decode("utf-8", "ignore"))

@@ -103,8 +103,8 @@ def cookie_name(port: int) -> str:
 
 
 def _make(path: Path) -> None:
-    temporary = path.with_name(f".{FILE}.{os.getpid()}{durable.MARK}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary = path.with_name(f".{FILE}.{secrets.token_hex(8)}{durable.MARK}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(handle, secrets.token_bytes(32))
         os.fsync(handle)

@@ -124,15 +124,17 @@ async def _write(path: Path, body: AsyncIterator[bytes]) -> str:
     digest = hashlib.sha256()
     with _stated(path.parent):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        try:
-            async for part in body:
-                digest.update(part)
-                rest = memoryview(part)
+    try:
+        async for part in body:
+            digest.update(part)
+            rest = memoryview(part)
+            with _stated(path.parent):
                 while rest:
                     rest = rest[os.write(handle, rest) :]
+        with _stated(path.parent):
             await asyncio.to_thread(os.fsync, handle)
-        finally:
-            os.close(handle)
+    finally:
+        os.close(handle)
     return digest.hexdigest()
 
 

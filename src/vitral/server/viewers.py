@@ -36,7 +36,6 @@ class Viewer:
         self.log, self.position = log, position
         self.wish: Wish | None = None
         self.num_waiting = 0
-        self.overrun = False
         self._taken = taken
         self._queue: deque[bytes] = deque()
         self._bytes = 0
@@ -50,8 +49,16 @@ class Viewer:
         """Put a frame in the queue."""
         self._queue.append(frame)
         self._bytes += len(frame)
-        self.overrun = self.overrun or len(self._queue) > MOST_FRAMES or self._bytes > MOST_BYTES
         self._wake.set()
+
+    def insist_on_room(self) -> None:
+        """Let a page ask only while it takes what it is given.
+
+        Raises:
+            BufferError: it has left too much waiting.
+        """
+        if len(self._queue) > MOST_FRAMES or self._bytes > MOST_BYTES:
+            raise BufferError(f"more than {MOST_FRAMES} answers or {MOST_BYTES // 1_000_000} MB wait; come back")
 
     def begin(self, log: Log, position: int) -> None:
         """Go on in another log, from a position on."""
@@ -88,14 +95,8 @@ class Viewer:
         self._wake.set()
 
     async def next(self) -> bytes:
-        """Wait for the next frame.
-
-        Raises:
-            BufferError: the page has left too much waiting.
-        """
+        """Wait for the next frame."""
         while True:
-            if self.overrun:
-                raise BufferError(f"more than {MOST_FRAMES} answers or {MOST_BYTES // 1_000_000} MB wait; come back")
             self._wake.clear()
             frame = self._first()
             if frame is not None:
