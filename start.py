@@ -1,6 +1,6 @@
 """Set Vitral up in .venv and run it, with nothing but Python >= 3.11.
 
-python3 start.py               train the default experiment in the terminal
+python3 start.py               open the laboratory in the browser: the default experiment is learning there
 python3 start.py ARGUMENTS     any command of Vitral, such as: train lenet-mnist, describe default, --help
 python3 start.py test          all checks and tests; with more words pytest alone, which gets them
 """
@@ -62,7 +62,7 @@ def install(*what: str) -> None:
         sys.exit(f"start.py: {cure} and give the same command again")
 
 
-def main(command: str = "train", *options: str) -> int:
+def main(command: str = "open", *options: str) -> int:
     """Set up what ``command`` needs and run it; gives the exit code."""
     set_up("test" if command == "test" else "")
     os.environ["VITRAL_COMMAND"] = f"python3 {sys.argv[0]}"  # so that what Vitral says to type next works as it stands

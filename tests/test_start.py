@@ -74,7 +74,7 @@ def test_one_command_sets_up_and_runs_and_the_second_only_runs(project: Path, tm
     first = start(project)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "Setting Vitral up in .venv, once" in first.stdout
-    assert "ran ['train'] python3" in first.stdout
+    assert "ran ['open'] python3" in first.stdout
 
     second = start(project, "describe", "my file.toml", "--json", cwd=tmp_path)
     assert second.stdout == f"ran ['describe', 'my file.toml', '--json'] python3 {project / 'start.py'} {tmp_path}\n"

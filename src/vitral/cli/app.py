@@ -9,18 +9,20 @@ from typing import Annotated
 import typer
 
 from vitral.cli import data, describe, evaluate, explain, inside, predict, runs, sample, train
+from vitral.cli import open as laboratory
 from vitral.cli.options import command
 from vitral.errors import VitralError
 
 app = typer.Typer(
     name="vitral",
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train convolutional and recurrent networks at full speed and see through them while they learn.",
-    epilog="Begin with [bold]vitral train[/bold]: it needs nothing else.",
+    epilog="Begin with [bold]vitral[/bold] alone: it opens the laboratory in the browser, and needs nothing else.",
 )
+app.command("open")(laboratory.open_)
 app.command("train")(train.train)
 app.command("describe")(describe.describe)
 app.command("evaluate")(evaluate.evaluate)
@@ -44,9 +46,12 @@ def _tell_version(wanted: bool) -> None:
 
 @app.callback()
 def common(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and leave.")] = False,
 ) -> None:
     """Train convolutional and recurrent networks at full speed and see through them while they learn."""
+    if context.invoked_subcommand is None:
+        laboratory.open_()
 
 
 def main() -> None:

@@ -89,6 +89,36 @@ def decode(raw: bytes, shape: tuple[int, int, int]) -> Pixels:
         raise DataError(f"is damaged ({_said(cause)}); replace it") from None
 
 
+def reencode(raw: bytes, side: int) -> tuple[bytes, tuple[int, int]]:
+    """Decode a whole picture and write it anew as an upright RGB PNG of at most ``side`` pixels a side: nothing else of the file is left.
+
+    Returns:
+        The PNG, and its (width, height).
+    Raises:
+        DataError: as ``decode``.
+    """
+    if len(raw) > MAX_BYTES:
+        raise DataError(f"expected at most {MAX_BYTES // 1_000_000} MB, got more; shrink it")
+    try:
+        with quiet(), Image.open(io.BytesIO(raw), formats=FORMATS) as image:
+            w, h = image.size
+            if w * h > MAX_PIXELS:
+                raise DataError(f"expected at most {MAX_PIXELS // 1_000_000} megapixels, got {w}x{h}; shrink it")
+            image.draft("RGB", (side, side))
+            image.load()
+            flat = _flat(image, "RGB")
+            flat.thumbnail((side, side))
+            out = io.BytesIO()
+            Image.fromarray(np.asarray(flat)).save(out, "PNG")  # from the pixels alone: no profile, comment or place comes along
+            return out.getvalue(), flat.size
+    except UnidentifiedImageError:
+        raise DataError(f"expected a picture ({', '.join(FORMATS)}), got something else; replace it") from None
+    except Image.DecompressionBombError:
+        raise DataError(f"expected at most {MAX_PIXELS // 1_000_000} megapixels, got far more; shrink it") from None
+    except BROKEN as cause:
+        raise DataError(f"is damaged ({_said(cause)}); replace it") from None
+
+
 def sheet(raw: bytes, size: tuple[int, int], what: str) -> Pixels:
     """Decode an RGB sheet of exactly ``size`` (width, height) from PNG: uint8, (H, W, 3).
 

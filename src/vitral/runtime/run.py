@@ -151,7 +151,7 @@ class Run:
         self._feed = Feed(book, row.id, row.num_events)
         self._pace = seconds_per_checkpoint
         self._begun_at = self._saved_at = time.monotonic()
-        self._stopping = False
+        self._stopping = self._saving = False
         self._whole = True  # False while the trainer is within a step: its state is none that can be saved
         self._key_pressed = False
         self._diverged: Diverged | None = None
@@ -191,6 +191,15 @@ class Run:
             yield event
         if self._key_pressed:
             raise KeyboardInterrupt
+
+    @property
+    def num_events(self) -> int:
+        """Count the events of the run's whole curve so far, those of its former lives included: the number of the next one."""
+        return self._feed.num_events
+
+    def save(self) -> None:
+        """Ask ``events()`` for a checkpoint before the next step, whenever the last one was."""
+        self._saving = True
 
     def stop(self) -> None:
         """Ask ``events()`` to end the run as interrupted before the next step; from any thread or signal handler."""
@@ -238,13 +247,14 @@ class Run:
             yield from told
             if self._diverged:
                 continue  # RunEnded comes next, and there is nothing that could be saved
-            if self._stopping:
+            wanted = self._due(event)
+            while wanted or self._saving or self._stopping:
+                stopping, wanted, self._saving = self._stopping, False, False
                 yield self._save()
-                self._seal(ended := self._ending("interrupted"))
-                yield ended
-                return
-            if self._due(event):
-                yield self._save()
+                if stopping:
+                    self._seal(ended := self._ending("interrupted"))
+                    yield ended
+                    return
 
     def _due(self, event: Event) -> bool:
         pace = min(self._pace, SECONDS_BETWEEN_EPOCHS) if event.kind == "epoch_done" else self._pace

@@ -86,6 +86,12 @@ def events(workspace: Path, run: str, start: int = 0) -> list[Event]:
     return runs.read_events(workspace, row.id, start) if row.number else []
 
 
+def lines(workspace: Path, run: str, start: int = 0) -> list[str]:
+    """Read a run's curve as the JSON of its events. Raises as ``events`` does."""
+    row = row_of(workspace, run)
+    return runs.read_lines(workspace, row.id, start) if row.number else []
+
+
 def experiment_of(workspace: Path, run: str) -> Experiment:
     """Read the experiment that a run was started with."""
     return read_experiment(row_of(workspace, run))

@@ -116,15 +116,20 @@ def checked(values: Sequence[Any]) -> Row:
 
 def events_of(connection: sqlite3.Connection, row: Row, start: int) -> list[Event]:
     """Read a run's events from number ``start`` on. Raises StoreError when one is missing or is not what was written."""
+    return [from_json(text) for text in lines_of(connection, row, start)]
+
+
+def lines_of(connection: sqlite3.Connection, row: Row, start: int) -> list[str]:
+    """Read them as the JSON they are stored as."""
     query = "select run, seq, step, json, crc from events where run = ? and seq >= ? order by seq"
-    events: list[Event] = []
+    lines: list[str] = []
     for *line, crc in connection.execute(query, (row.number, start)):
-        if crc != crc_of(tuple(line)) or line[1] != start + len(events):
-            raise damaged(f"event {start + len(events)} of run {row.id} does not agree with its own checksum")
-        events.append(from_json(cast("str", line[3])))
-    if len(events) != max(row.num_events - start, 0):
-        raise damaged(f"run {row.id} has {row.num_events} events, {start + len(events)} were found")
-    return events
+        if crc != crc_of(tuple(line)) or line[1] != start + len(lines):
+            raise damaged(f"event {start + len(lines)} of run {row.id} does not agree with its own checksum")
+        lines.append(cast("str", line[3]))
+    if len(lines) != max(row.num_events - start, 0):
+        raise damaged(f"run {row.id} has {row.num_events} events, {start + len(lines)} were found")
+    return lines
 
 
 def crc_of(values: tuple[Any, ...]) -> int:

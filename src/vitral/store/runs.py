@@ -212,11 +212,23 @@ def read_events(workspace: Path, run: str, start: int = 0) -> list[Event]:
     Raises:
         StoreError: no such run, or a row is not what was written.
     """
+    with _row(workspace, run) as (connection, row):
+        return rows.events_of(connection, row, start)
+
+
+def read_lines(workspace: Path, run: str, start: int = 0) -> list[str]:
+    """Read them as the JSON they are stored as, for who only hands them on. Raises as ``read_events`` does."""
+    with _row(workspace, run) as (connection, row):
+        return rows.lines_of(connection, row, start)
+
+
+@contextlib.contextmanager
+def _row(workspace: Path, run: str) -> Iterator[tuple[sqlite3.Connection, Row]]:
     with _reader(workspace) as connection:
         if connection is None:
             raise StoreError(f"there are no runs in {workspace}: expected {FILE}, got no such file; train one first")
         connection.execute("begin")  # one snapshot for the run and its events
-        return rows.events_of(connection, rows.known_row(connection, run, workspace / FILE), start)
+        yield connection, rows.known_row(connection, run, workspace / FILE)
 
 
 @contextlib.contextmanager

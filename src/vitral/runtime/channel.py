@@ -1,0 +1,95 @@
+"""The worker's end of its pipe: commands come in, letters go out, and neither ever makes training wait."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+import time
+from typing import Any, BinaryIO
+
+from vitral.runtime import pipe
+
+SECONDS_PER_LETTER = 0.04
+"""Events wait so long for company: at most 25 letters a second."""
+SECONDS_TO_LEAVE = 4.0
+"""When the server is gone the run has so long to save itself; then the process ends: its last checkpoint is whole at any moment."""
+
+
+class Channel:
+    """Two threads: one reads commands into ``commands`` (None when the server is gone), one writes letters.
+
+    Args:
+        down: where commands come from, one JSON line each.
+        up: where letters go.
+    """
+
+    def __init__(self, down: BinaryIO, up: BinaryIO) -> None:
+        self.commands: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self.gone = threading.Event()
+        self._down, self._up = down, up
+        self._letters: list[bytes] = []
+        self._events: list[str] = []
+        self._first = 0
+        self._urgent = False
+        self._closing = False
+        self._ready = threading.Condition()
+        threading.Thread(target=self._read, name="commands", daemon=True).start()
+        self._writer = threading.Thread(target=self._write, name="letters", daemon=True)
+        self._writer.start()
+
+    def tell(self, envelope: dict[str, Any], body: bytes = b"") -> None:
+        """Send a letter, behind all events told so far."""
+        with self._ready:
+            self._close_events()
+            self._letters.append(pipe.letter(envelope, body))
+            self._urgent = True
+            self._ready.notify()
+
+    def event(self, number: int, text: str) -> None:
+        """Send an event, the ``number``-th of its run, as JSON; it leaves together with its neighbours."""
+        with self._ready:
+            if self._events and number != self._first + len(self._events):
+                self._close_events()
+            if not self._events:
+                self._first = number
+                self._ready.notify()
+            self._events.append(text)
+
+    def close(self) -> None:
+        """Send what waits, for as long as somebody takes it."""
+        with self._ready:
+            self._closing = True
+            self._ready.notify()
+        self._writer.join(timeout=SECONDS_TO_LEAVE)
+
+    def _close_events(self) -> None:
+        if self._events:
+            self._letters.append(pipe.letter({"what": "events", "from": self._first}, "\n".join(self._events).encode()))
+            self._events = []
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            for line in self._down:
+                self.commands.put(pipe.command(line))
+        self.gone.set()
+        self.commands.put(None)
+        time.sleep(SECONDS_TO_LEAVE)
+        os._exit(3)
+
+    def _write(self) -> None:
+        while True:
+            with self._ready:
+                self._ready.wait_for(lambda: self._letters or self._events or self._closing)
+                self._ready.wait_for(lambda: self._urgent or self._closing, timeout=SECONDS_PER_LETTER)
+                self._close_events()
+                letters, self._letters, self._urgent = self._letters, [], False
+                closing = self._closing
+            try:
+                self._up.write(b"".join(letters))
+                self._up.flush()
+            except (OSError, ValueError):
+                return  # nobody reads any more: the other thread hears of it too
+            if closing and not letters:
+                return

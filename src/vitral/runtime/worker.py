@@ -1,0 +1,29 @@
+"""A run's own process: ``python -m vitral.runtime.worker``, commands on standard input, letters on standard output.
+
+The server starts it and is its only reader. When its input ends the server is gone: the run saves itself and stops within seconds.
+"""
+
+from __future__ import annotations
+
+import os
+
+from vitral.runtime.channel import Channel
+
+
+def main() -> None:
+    """Live through one run, or several one after another."""
+    up = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not come between two letters
+    channel = Channel(os.fdopen(os.dup(0), "rb"), up)
+    first = channel.commands.get()
+    if first is None:
+        return
+    from vitral.runtime.commands import obey  # loads torch: the pipe is watched already
+    from vitral.runtime.stage import Stage
+
+    Stage(channel, obey).live(first)
+    channel.close()
+
+
+if __name__ == "__main__":
+    main()
