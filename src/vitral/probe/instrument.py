@@ -57,10 +57,13 @@ class Instrument:
         self._on_parameters: list[tuple[nn.Parameter, Any]] = []
         self._calls: dict[str, int] = {}
         self._thread = 0
+        self.answered = False
+        """Whether a gradient has come since ``attach``."""
 
     def attach(self, look: StepSeen, hidden: Collection[str] = ()) -> None:
         """Begin to look: let every layer tell what it gives, but for the hidden ones, of which weights alone are read."""
-        self._look, self._calls, self._thread = look, {}, threading.get_ident()
+        self.detach()
+        self._look, self._calls, self._thread, self.answered = look, {}, threading.get_ident(), False
         if "activation" in self._what or "gradient" in self._what:
             for name, module in self._layers.items():
                 if name not in hidden:
@@ -74,16 +77,14 @@ class Instrument:
 
     def passed(self) -> None:
         """Take the hooks from the layers: the forward pass is over. Gradients are still awaited."""
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks.clear()
+        self._unhook()
         if self._look is not None:
             for name, module in self._layers.items():
                 self._weigh(self._look, name, module)  # those that did not run
 
     def detach(self) -> None:
         """Take all hooks away; the model and its parameters are as they were before ``attach``."""
-        self.passed()
+        self._unhook()
         for hook in self._on_tensors:
             hook.remove()
         self._on_tensors.clear()
@@ -93,6 +94,11 @@ class Instrument:
                 parameter._post_accumulate_grad_hooks = None
         self._on_parameters.clear()
         self._look = None
+
+    def _unhook(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
 
     def _forward(self, name: str, module: nn.Module, given: Any, output: Any) -> None:
         look = self._look
@@ -129,6 +135,7 @@ class Instrument:
 
     def _backward(self, look: StepSeen, layer: LayerSeen, first: bool, gradient: Tensor) -> None:
         began = time.perf_counter()
+        self.answered = True
         try:
             with torch.no_grad():
                 g = gradient.detach()
@@ -140,6 +147,7 @@ class Instrument:
 
     def _accumulated(self, look: StepSeen, name: str, own: str, parameter: Tensor) -> None:
         began = time.perf_counter()
+        self.answered = True
         try:
             gradient = parameter.grad
             if gradient is not None and gradient.layout is torch.strided:

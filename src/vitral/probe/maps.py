@@ -80,14 +80,14 @@ def draw(x: Tensor, room: int = MAX_NUMBERS) -> Maps:
     """Choose what can be drawn of one example's numbers, or of a layer's weights: a copy in float32.
 
     Args:
-        x: (N,), (R, C), (C, H, W) or (K, C, KH, KW); a volume (C, D, H, W) of more axes is laid out as (C, D * H, W).
+        x: (N,), (R, C), (C, H, W) or (K, C, KH, KW); kernels of more axes (K, C, KD, KH, KW) are laid out as (K, C, KD * KH, KW).
         room: how many numbers there may be at most.
 
     Example: of (512, 112, 112) every 8th channel and every 2nd row and column: (64, 56, 56).
     """
     shape = tuple(x.shape)
     if x.ndim > 4:
-        x = x.flatten(1, -2)
+        x = x.flatten(2, -2)
     if x.ndim <= 1:
         step = _step(x.numel(), min(room, MAX_SIDE * MAX_SIDE))
         x = x.reshape(-1)[::step]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import fnmatch
+import math
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, Self
@@ -21,6 +23,8 @@ from vitral.probe.seen import Picture, Seen, StepSeen
 LIMIT = 2**16
 KEEP = 1000
 MAX_COMPARED = 2**20
+MAX_WAIT = 64
+"""So many passes a look waits for the weights to move: where they are added up over more, their move is not told."""
 MODEL = "model"
 """How the model itself is called where it is a layer."""
 Passes = Literal["training", "all"]
@@ -106,6 +110,7 @@ class Watch:
         self._end: Any = None
         self._look: StepSeen | None = None
         self._before: dict[tuple[str, str], Tensor] = {}
+        self._waited = 0
         self._orders: list[tuple[Stack, bool]] = []
         self._asked = False
         self._opaque = _fast_paths(model)
@@ -132,7 +137,7 @@ class Watch:
     def close(self) -> None:
         """Take every hook away. What was seen stays."""
         try:
-            self._settle()
+            self._settle(last=True)
         except Exception as cause:
             self._fail(cause)
         finally:
@@ -155,10 +160,11 @@ class Watch:
     def begin(self) -> None:
         """Note that the model is called: decide whether to look. Costs a comparison or two when nothing is due."""
         try:
-            look = self._look
-            if look is not None:
-                if self._end is not None:
+            if self._end is not None:
+                if _runs_already(self._model):
                     return  # the model calls itself: still the same step
+                self.end()  # the last pass was broken off by Ctrl-C, of which torch tells no hook
+            if self._look is not None:
                 self._settle()
             trains = torch.is_grad_enabled()
             self.seen.num_steps += 1
@@ -176,8 +182,9 @@ class Watch:
             return
         began = time.perf_counter()
         self._shed()
+        self._settle(last=True)
         look = StepSeen(self.seen.num_steps)
-        self._look = look
+        self._look, self._waited = look, 0
         for stack in self._model.modules():
             if isinstance(stack, Stack) and not stack._in_order:
                 self._orders.append((stack, stack._in_order))
@@ -203,32 +210,35 @@ class Watch:
         except Exception as cause:
             self._fail(cause)
 
-    def _settle(self) -> None:
-        """Finish the look: the step is over, so the weights have moved."""
+    def _settle(self, *, last: bool = False) -> None:
+        """Finish the look, for a new pass begins: gradients have come and the weights have moved, unless a step has several passes."""
         look = self._look
         if look is None:
             return
         began = time.perf_counter()
-        self._instrument.detach()
-        self._give_back()
-        with torch.no_grad():
-            for name, module in self._layers.items():
-                layer = look.layers.get((name, 0))
-                for own, parameter in parameters_of(module).items():
-                    before = self._before.get((name, own))
-                    if layer is None or before is None:
-                        continue
-                    now = _sample(parameter)
-                    if now.shape == before.shape:
-                        change, size = float((now - before).norm()), float(before.norm())
-                        if change:
-                            layer.update_ratios[own] = change / size if size else float("inf")
-        self._before = {}
-        look.settled = True
-        self._look = None
+        self._waited += 1
+        last = last or self._waited > MAX_WAIT
+        if last or self._instrument.answered:
+            self._instrument.detach()
+        moved = self._compare(look)
         look.seconds += time.perf_counter() - began
-        self.seen.seconds += look.seconds
-        self.pace.spent(look.seconds)
+        if last or (moved and self._instrument.answered):
+            look.settled, self._look, self._before = True, None, {}
+            self.seen.seconds += look.seconds
+            self.pace.spent(look.seconds)
+
+    @torch.no_grad()
+    def _compare(self, look: StepSeen) -> bool:
+        """See how far the weights have moved since the look; tell whether they have."""
+        for (name, own), before in self._before.items():
+            parameter = parameters_of(self._layers[name]).get(own)
+            layer = look.layers.get((name, 0))
+            if parameter is None or layer is None or (now := _sample(parameter)).shape != before.shape:
+                continue
+            change, size = float((now - before).norm()), float(before.norm())
+            if change:
+                layer.update_ratios[own] = change / size if size else math.inf
+        return not self._before or any(layer.update_ratios for layer in look)
 
     def _shed(self) -> None:
         """Let the look before the newest go without its maps: a long training must not fill the memory."""
@@ -339,6 +349,15 @@ def _fast_paths(model: nn.Module) -> dict[str, nn.Module]:
 
 def _is_compiled(model: nn.Module) -> bool:
     return any(hasattr(module, "_orig_mod") or module._compiled_call_impl is not None for module in model.modules())
+
+
+def _runs_already(model: nn.Module) -> bool:
+    """Say whether a call of the model stands further up the stack than the present one."""
+    frame, calls = sys._getframe(), 0
+    while frame is not None and calls < 2:
+        calls += frame.f_code is nn.Module._call_impl.__code__ and frame.f_locals.get("self") is model
+        frame = frame.f_back  # type: ignore[assignment]
+    return calls > 1
 
 
 def _can_look() -> bool:
