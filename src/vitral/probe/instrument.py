@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from vitral.probe.maps import MAX_NUMBERS, draw, measure, silent
-from vitral.probe.seen import LayerSeen, Picture, StepSeen
+from vitral.probe.maps import MAX_NUMBERS, Picture, draw, measure, silent
+from vitral.probe.seen import LayerSeen, StepSeen
 
 WHAT = ("activation", "gradient", "weight", "weight_gradient")
 MAX_CALLS = 64

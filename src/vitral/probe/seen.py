@@ -8,18 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from vitral.errors import SpecError
-from vitral.probe.maps import Figures, Maps
+from vitral.probe.maps import Picture
 
 Key = tuple[str, int]
 """A layer's name, and which of its calls within one step: a module that is used twice is seen twice."""
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """Figures of numbers, and those of them that can be drawn."""
-
-    figures: Figures
-    maps: Maps | None
 
 
 @dataclass(eq=False)

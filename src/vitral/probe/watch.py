@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from vitral.errors import SpecError
 from vitral.nets.blocks import Residual, Stack
 from vitral.probe.instrument import WHAT, Instrument, parameters_of
+from vitral.probe.maps import Picture
 from vitral.probe.pace import Pace
-from vitral.probe.seen import Picture, Seen, StepSeen
+from vitral.probe.seen import Seen, StepSeen
 
 LIMIT = 2**16
 KEEP = 1000
