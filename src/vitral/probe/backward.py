@@ -114,7 +114,7 @@ def explain_gradient(
         raise SpecError(f'the layer "{layer}" does not run when the network looks at an example; choose another')
     output = ways[layer][1]
     with torch.enable_grad():
-        loss = criterion(scores.float(), target)
+        loss = criterion(scores if scores.dtype is torch.float64 else scores.float(), target)
     names = list(ways)
     weights = dict(module.named_parameters(recurse=False))
     wanted = [*(ways[name][1] for name in names), *weights.values()]

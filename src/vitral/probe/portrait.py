@@ -103,7 +103,7 @@ def portray(
             hook.remove()
     scores = first_tensor(answer)
     assert scores is not None
-    scores = scores.float()
+    scores = scores if scores.dtype is torch.float64 else scores.float()
     forward = time.perf_counter() - began
     seen = StepSeen(step, num_examples=len(x), settled=True)
     given = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}

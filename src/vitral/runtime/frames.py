@@ -19,7 +19,7 @@ LARGEST = 15
 """The largest number of a picture is scaled to between 2**14 and 2**15: half precision ends at 65,504 and keeps 11 bits all the way."""
 
 MOST_NAMED = 64
-"""Channels are named one by one up to so many; of a long vector the stride says which are shown."""
+"""Channels are named one by one where they are not all there, up to so many; of a long vector the stride says which are shown."""
 
 
 class Sheet:
@@ -52,7 +52,7 @@ class Sheet:
         self._pictures.append((maps.values, power))
         self._blobs.append(None)
         values |= {"shape": list(maps.shape), "blob": len(self._blobs) - 1, "scale": math.ldexp(1.0, -power)}
-        if len(maps.channels) <= MOST_NAMED:
+        if len(maps.channels) < maps.shape[0] and len(maps.channels) <= MOST_NAMED:
             values["shown"] = list(maps.channels)
         if maps.stride != (1, 1):
             values["stride"] = list(maps.stride)
