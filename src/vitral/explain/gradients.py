@@ -66,18 +66,19 @@ class Backward:
         """Check the upstream gradient against the output. Raises ShapeError when the two differ in shape."""
         return cls(trace, upstream_of(trace, upstream))
 
-    def of(self, name: str, *place: int) -> Gradient:
+    def of(self, name: str, *place: int, checked: bool = True) -> Gradient:
         """Show what one number's gradient is made of.
 
         Args:
             name: an input, as "kernels".
             place: the number's place in it.
+            checked: False leaves the finite difference out (NaN), which costs as much as all the places that the number touches.
 
         Raises:
             SpecError: no such input, or one without a gradient.
             ShapeError: no such place.
         """
-        return self._explain(name, named_place(self.trace, name, place), checked=True)
+        return self._explain(name, named_place(self.trace, name, place), checked=checked)
 
     def total(self, name: str) -> Array:
         """Give the whole gradient of one input, each number the sum of its own contributions (not checked by differences)."""

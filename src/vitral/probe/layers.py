@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitral.errors import ShapeError, SpecError
-from vitral.explain.record import Values, record
+from vitral.explain.record import Values, describe, facts, record
 from vitral.explain.trace import Moment, Place, Trace
 from vitral.nets.blocks import Stack
 from vitral.probe.translate import numbers, translate
@@ -36,10 +36,18 @@ class Explained:
     reason: str
     """Why the two differ, in one sentence."""
 
-    def to_values(self) -> Values:
-        """Give a record for JSON, with the engine's number; the layer's whole output is left out."""
+    def to_values(self, *, inputs: bool = True) -> Values:
+        """Give a record for JSON, with the engine's number; the layer's whole output is left out.
+
+        Args:
+            inputs: False leaves out all that goes in and all weights too, but for what this one number needs.
+        """
         engine = {"value": self.computed, "deviation": self.deviation, "reason": self.reason}
-        return record(self.trace, self.moment.place, output=False) | {"engine": engine}
+        if inputs:
+            return record(self.trace, self.moment.place, output=False) | {"engine": engine}
+        settings = {name: list(value) if isinstance(value, tuple) else value for name, value in self.trace.settings.items()}
+        values = {"operation": self.trace.operation, "arguments": settings, "shape": list(self.trace.shape)}
+        return {**values, "moment": describe(self.moment), "facts": facts(self.trace), "engine": engine}
 
 
 def explain_layer(
@@ -70,7 +78,7 @@ def explain_layer(
     Example:
         ``explain_layer(resnet, "conv1", images, (3, 10, 12)).moment.products`` holds the 3*7*7 products behind that number.
     """
-    module = _find(model, layer)
+    module = find(model, layer)
     if not 0 <= example < len(x):
         raise ShapeError(f"there is no example {example} in a batch of {len(x)}; use 0 to {len(x) - 1}")
     seen: list[tuple[Tensor, Tensor]] = []
@@ -110,7 +118,8 @@ def tensor_of(given: Any) -> Tensor:
     return given[0] if isinstance(given, tuple) else given  # type: ignore[no-any-return]
 
 
-def _find(model: nn.Module, layer: str) -> nn.Module:
+def find(model: nn.Module, layer: str) -> nn.Module:
+    """Look a layer up by its name. Raises SpecError with the nearest one."""
     modules: dict[str, nn.Module] = {name: module for name, module in model.named_modules() if name}
     if layer not in modules:
         close = difflib.get_close_matches(layer, modules, n=1)

@@ -1,13 +1,38 @@
-"""What is to be seen of a run's network: its layers, unseen examples, and answers to a viewer's questions."""
+"""What is to be seen of a run's network: its layers, unseen examples, and answers to a viewer's questions.
+
+Everything is computed by a double, a second network that wears the weights of the moment in question: of now, of the picture that the viewer
+has before him, or of any kept step. The network that learns is read and never run, so that its training goes the same way to the last bit.
+An example is looked at as in an evaluation: without dropout, by the running statistics. Weight gradients are those that moved the weights in
+the last step, of the whole batch; at a kept step, which has no batch any more, those of the example alone (``"of": "example"``).
+"""
+
+# B batch  C channels  H height  W width  K classes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
-from vitral.errors import SpecError
-from vitral.events import Event
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from vitral import wire
+from vitral.data import picture
+from vitral.data.augment import Augmenter, normaliser
+from vitral.data.dataset import Examples, Statistics
+from vitral.errors import DataError, SpecError, VitralError
+from vitral.events import Evaluated, Event, RunEnded, RunStarted
+from vitral.runtime.double import Double, Moment, Tensors, copy, weights_of
+from vitral.runtime.frames import Sheet, Values, write
+from vitral.runtime.history import History
 from vitral.runtime.looks import Look
+from vitral.probe.seen import LayerSeen
 from vitral.runtime.subject import Subject
 from vitral.wire import Blob
 
@@ -17,23 +42,128 @@ Answer: TypeAlias = dict[str, Any] | tuple[dict[str, Any], Sequence[Blob]]
 ANSWERS: frozenset[str] = frozenset({"explain", "history", "augmented", "predict", "confusion"})
 """The names of the commands that ``Showing.answer`` knows."""
 
+Images: TypeAlias = Callable[[Tensor], Tensor]
+"""Gives the normalised images (B, C, H, W) of the examples with the given numbers."""
+
+NUM_UNSEEN = 8
+NUM_SURVEYED = 64
+"""A unit that is silent for so many test examples counts as dead."""
+
+MAX_HELD = 64 * 2**20
+MOST_HELD = 8
+"""So many moments are held for questions about the pictures that were just sent, as far as their memory goes."""
+
+MOST_IMAGES = 64
+SECONDS_OF_INTEREST = 5.0
+MOST_COMPARED = 2**22
+
 
 class Showing:
     """Looks at a subject between two of its steps; the worker's main thread alone calls it, and waits for it."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
+        trainer, dataset = subject.trainer, subject.dataset
+        self._double = Double(subject.experiment, trainer.precision)
+        settings: dict[str, Any] = {
+            "normalise": subject.experiment.data.normalise,
+            "dtype": trainer.precision.dtype,
+            "memory_format": trainer.precision.memory_format,
+            "device": trainer.precision.device,
+        }
+        self._splits: dict[str, tuple[Examples, Images]] = {
+            "test": (dataset.test, normaliser(dataset.test, dataset.statistics, **settings)),
+            "train": (dataset.train, normaliser(dataset.train, dataset.statistics, **settings)),
+        }
+        self._settings = settings
+        self._history = History(subject.folder)
+        self._held: OrderedDict[tuple[int, int], Moment] = OrderedDict()
+        self._past: OrderedDict[int, Moment] = OrderedDict()
+        self._measured: Moment | None = None
+        self._answers: dict[int, Tensor] = {}
+        self._dead: dict[str, tuple[int, ...]] = {}
+        self._steps: list[tuple[int, Tensors]] = []
+        self._interest = -math.inf
+        self._version = 0
+        self._walk = torch.randperm(len(dataset.test), generator=torch.Generator().manual_seed(0))
+        self._at = 0
+        self.problem = ""
 
     def seen(self, event: Event) -> None:
-        """Take note of an event; called for every one, so it costs next to nothing."""
+        """Take note of an event; called for every one, so it costs next to nothing. Nothing that fails here reaches the training."""
+        try:
+            self._note(event)
+        except Exception as cause:
+            self.problem = str(cause) if isinstance(cause, VitralError) else f"{type(cause).__name__}: {cause}"
 
     def layers(self, look: Look) -> bytes | None:
-        """Encode the picture of all layers of this moment; None where there is nothing to show."""
-        return None
+        """Encode the picture of all layers of this moment; None where there is nothing to show.
+
+        Raises:
+            DataError: there is no such example.
+            StoreError: the weights of that step were not kept.
+        """
+        began = time.perf_counter()
+        now = look.at is None
+        if now:
+            self._interest = time.monotonic()
+        moment = self._now() if look.at is None else self._then(look.at)
+        examples, images = self._split(look.split)
+        number, target = self._example(look.split, look.example)
+        self._double.wear(moment)
+        gradients = self._gradients() if now and "weight_gradient" in look.what else None
+        found = self._double.look(images(number), target, layers=look.layers, what=look.what, gradients=gradients)
+        if now:
+            self._compare(found.seen.layers.values())
+        sheet = Sheet()
+        image = sheet.bytes(examples.pixels[look.example].numpy())
+        entered, *layers = write([found.input, *found.seen], sheet, self._double.kinds, self._dead)
+        entered |= {"name": "input", "image": image}
+        if self._classes:
+            entered["target"] = int(examples.targets[look.example])
+        for layer in layers:
+            if "weight_gradient" in layer:
+                layer["weight_gradient"]["of"] = "example" if gradients is None else "batch"
+        probabilities = found.scores.softmax(0).tolist() if self._classes else None
+        header = {
+            "kind": "layers",
+            "step": moment.step,
+            "example": look.example,
+            "split": look.split,
+            "at": look.at,
+            "loss": found.loss,
+            "probabilities": probabilities,
+            "layers": [entered, *layers],
+            "forward": found.forward * 1000,
+            "backward": found.backward * 1000,
+            "milliseconds": (time.perf_counter() - began) * 1000,
+        }
+        return wire.pack(header, sheet.blobs())
 
     def unseen(self) -> bytes | None:
-        """Encode a few test examples with what the network says of them; None where there is nothing to show."""
-        return None
+        """Encode a few test examples with what the network says of them; None where there is nothing to show: a regression has no classes.
+
+        The same look at many examples tells which units are dead.
+        """
+        if not self._classes:
+            return None
+        examples, images = self._splits["test"]
+        count = min(NUM_SURVEYED, len(examples))
+        chosen = self._walk.roll(-self._at)[:count]
+        self._at = (self._at + NUM_UNSEEN) % len(examples)
+        moment = self._now()
+        self._double.wear(moment, averaged=True)
+        probabilities, self._dead = self._double.survey(images(chosen))
+        shown = chosen[:NUM_UNSEEN]
+        sheet = Sheet()
+        blob = sheet.bytes(examples.pixels[shown].numpy())
+        header = {
+            "kind": "unseen",
+            "step": moment.step,
+            "examples": [self._said(int(n), p) for n, p in zip(shown, probabilities, strict=False)],
+            "blob": blob,
+        }
+        return wire.pack(header, sheet.blobs())
 
     def answer(self, name: str, values: dict[str, Any]) -> Answer:
         """Answer a command of ``ANSWERS``.
@@ -41,7 +171,225 @@ class Showing:
         Raises:
             VitralError: it cannot be answered; the one line is what the viewer sees.
         """
-        raise SpecError(f"{name} cannot be answered yet")
+        match name:
+            case "explain":
+                return self._explain(values)
+            case "history":
+                return {"steps": self._history.steps, "now": self._subject.trainer.step, "problem": self._history.problem}
+            case "augmented":
+                return self._augmented(values)
+            case "predict":
+                return self._predict(values)
+            case "confusion":
+                return self._confusion(values)
+        raise SpecError(f'"{name}" is no question; expected one of {", ".join(sorted(ANSWERS))}')
 
     def close(self) -> None:
-        """Let go of the subject."""
+        """Let go of the subject; what waits to be kept is written."""
+        self._history.flush()
+        self._held.clear()
+        self._past.clear()
+        self._measured = None
+        self._steps.clear()
+
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        return self._subject.dataset.classes if self._subject.experiment.network.loss.kind != "regression" else ()
+
+    def _note(self, event: Event) -> None:
+        trainer, history = self._subject.trainer, self._history
+        self._version += 1
+        match event.kind:
+            case "run_started":
+                assert isinstance(event, RunStarted)
+                history.forget_after(event.step)
+                self._keep(event.step)
+            case "batch_done":
+                self._keep(event.step)
+                history.work()
+                if time.monotonic() - self._interest < SECONDS_OF_INTEREST:
+                    self._remember()
+            case "evaluated":
+                assert isinstance(event, Evaluated)
+                if event.views == "one":
+                    self._measured = Moment(event.step, copy(weights_of(trainer), self._measured.tensors if self._measured else None))
+                    self._answers = {}
+            case "checkpointed":
+                history.flush()
+            case "run_ended":
+                assert isinstance(event, RunEnded)
+                history.flush()
+
+    def _keep(self, step: int) -> None:
+        if self._history.wants(step):
+            self._history.keep(step, weights_of(self._subject.trainer), {"run": self._subject.id})
+
+    def _now(self) -> Moment:
+        """Give the weights of this moment, copied once however many look; the moments of the last pictures stay for questions."""
+        key = (self._version, self._subject.trainer.step)
+        if key not in self._held:
+            spare: Tensors | None = None
+            if self._held:
+                size = next(iter(self._held.values())).num_bytes
+                if len(self._held) >= max(2, min(MOST_HELD, MAX_HELD // max(1, size))):
+                    spare = self._held.popitem(last=False)[1].tensors
+            self._held[key] = Moment(self._subject.trainer.step, copy(weights_of(self._subject.trainer), spare))
+        return self._held[key]
+
+    def _then(self, step: int) -> Moment:
+        """Give the weights of a kept step."""
+        if step not in self._past:
+            self._past[step] = Moment(step, self._history.read(step))
+            while len(self._past) > 2:
+                self._past.popitem(last=False)
+        self._past.move_to_end(step)
+        return self._past[step]
+
+    def _moment(self, values: dict[str, Any]) -> Moment:
+        """Give the moment that a question is about: a kept step, the step of a picture, or now."""
+        if values.get("at") is not None:
+            return self._then(_whole("at", values["at"]))
+        step = values.get("step")
+        for moment in reversed(self._held.values()):
+            if step is None or moment.step == step:
+                return moment
+        return self._now()
+
+    def _remember(self) -> None:
+        """Copy the first weights of every layer, so that the next picture can say how far one step moves them."""
+        weights = {name: p for name, p in self._subject.trainer.net.named_parameters() if p.requires_grad and p.ndim > 1}
+        if sum(p.numel() for p in weights.values()) <= MOST_COMPARED:
+            spare = self._steps.pop(0)[1] if len(self._steps) > 1 else None
+            self._steps.append((self._subject.trainer.step, copy(weights, spare)))
+
+    @torch.no_grad()
+    def _compare(self, layers: Iterable[LayerSeen]) -> None:
+        """Say how far the last step moved each layer's first weights, where they were copied before it."""
+        step = self._subject.trainer.step
+        before = next((tensors for number, tensors in self._steps if number == step - 1), {})
+        for layer in layers:
+            own = next(iter(layer.weights), "")
+            earlier = before.get(f"{layer.name}.{own}")
+            if earlier is not None:
+                size = float(earlier.norm())
+                change = float((self._double.net.get_parameter(f"{layer.name}.{own}") - earlier).norm())
+                layer.update_ratios[own] = change / size if size else math.inf
+
+    def _gradients(self) -> Tensors | None:
+        """Give the gradients that moved the weights in the last step; None before the first."""
+        found = {name: p.grad for name, p in self._subject.trainer.net.named_parameters() if p.grad is not None}
+        return found or None
+
+    def _example(self, split: str, number: int) -> tuple[Tensor, Tensor]:
+        """Give an example's number and target as batches of one."""
+        examples, _ = self._split(split)
+        if not 0 <= number < len(examples):
+            raise DataError(f"there is no example {number}: the {split} split has {len(examples):,}; use 0 to {len(examples) - 1}")
+        chosen = torch.tensor([number])
+        target = examples.targets[chosen].to(self._subject.trainer.precision.device)
+        if not self._classes:
+            target = target.view(1, *self._subject.experiment.network.output)
+        return chosen, target
+
+    def _split(self, split: str) -> tuple[Examples, Images]:
+        if split not in self._splits:
+            raise SpecError(f"there is no split {split!r:.40}; expected one of {', '.join(self._splits)}")
+        return self._splits[split]
+
+    def _explain(self, values: dict[str, Any]) -> Answer:
+        """Explain a number of a layer's output ("activation"), of its gradient, or of the gradient of a weight.
+
+        ``{"layer", "place", "example", "split", "backward", "of", "step" or "at"}``; ``of`` names the weight: "kernels", "weights", "bias".
+        """
+        moment = self._moment(values)
+        number, target = self._example(str(values.get("split", "test")), _whole("example", values.get("example", 0)))
+        _, images = self._split(str(values.get("split", "test")))
+        layer, place = str(values.get("layer", "")), _place(values.get("place"))
+        self._double.wear(moment)
+        told: Values = {"step": moment.step, "layer": layer}
+        if not values.get("backward"):
+            return told | {"record": self._double.explain(layer, images(number), place).to_values(inputs=False)}
+        of = str(values.get("of") or "output")
+        return told | {"record": self._double.explain_gradient(layer, images(number), target, place, of).to_values()}
+
+    def _augmented(self, values: dict[str, Any]) -> Answer:
+        """Show a training image as the next epochs will meet it. ``{"number": of copies, "example"}`` -> images (N, H, W, C) in a blob."""
+        count = min(MOST_IMAGES, max(1, _whole("number", values.get("number", 16))))
+        number, _ = self._example("train", _whole("example", values.get("example", 0)))
+        experiment, dataset = self._subject.experiment, self._subject.dataset
+        vary = Augmenter(
+            experiment.augmentation, dataset.train, dataset.statistics, normalise=experiment.data.normalise, seed=experiment.seed
+        )  # fmt: skip
+        first = self._subject.trainer._progress.epoch
+        images = torch.cat([vary(number, first + epoch) for epoch in range(count)])
+        sheet = Sheet()
+        blob = sheet.bytes(to_pixels(images, dataset.statistics, experiment.data.normalise))
+        return {"example": int(number), "epoch": first + 1, "images": blob}, sheet.blobs()
+
+    def _predict(self, values: dict[str, Any]) -> Answer:
+        """Say what is on an uploaded picture. ``{"image": path, "top": 3}`` -> ``{"top": [[class, probability], ...], "image": blob}``."""
+        if not self._classes:
+            raise DataError("this network learned numbers, not classes: expected one that names things; use another run")
+        pixels = torch.from_numpy(np.ascontiguousarray(picture.read(Path(str(values.get("image"))), self._subject.dataset.shape)))[None]
+        images = normaliser(Examples(pixels, torch.zeros(1, dtype=torch.int64)), self._subject.dataset.statistics, **self._settings)
+        moment = self._moment(values)
+        self._double.wear(moment, averaged=True)
+        probabilities = self._double.probabilities(images(torch.arange(1)))[0]
+        sheet = Sheet()
+        blob = sheet.bytes(pixels[0].numpy())
+        return {"step": moment.step, "top": _best(probabilities, _whole("top", values.get("top", 3))), "image": blob}, sheet.blobs()
+
+    def _confusion(self, values: dict[str, Any]) -> Answer:
+        """Show the test examples of one class that were taken for another, with the weights that were measured."""
+        classes = self._classes
+        true, said = _whole("true", values.get("true")), _whole("said", values.get("said"))
+        if max(true, said) >= len(classes):
+            raise DataError(f"there are {len(classes)} classes: expected numbers from 0 to {len(classes) - 1}, got {true} and {said}")
+        moment = self._measured or self._now()
+        if values.get("at") is not None:
+            moment, self._answers = self._then(_whole("at", values["at"])), {}
+        examples, images = self._splits["test"]
+        numbers = (examples.targets == true).nonzero().flatten()
+        if true not in self._answers:
+            self._double.wear(moment, averaged=True)
+            answers = [self._double.probabilities(images(batch)) for batch in numbers.split(500)]  # type: ignore[no-untyped-call]
+            self._answers[true] = torch.cat(answers) if answers else torch.empty(0, len(classes))
+        probabilities = self._answers[true]
+        if values.get("at") is not None:
+            self._answers = {}
+        taken = (probabilities.argmax(1) == said).nonzero().flatten()
+        order = taken[probabilities[taken, said].argsort(descending=True)][:MOST_IMAGES]
+        sheet = Sheet()
+        blob = sheet.bytes(examples.pixels[numbers[order]].numpy())
+        found = [self._said(int(n), p) for n, p in zip(numbers[order], probabilities[order], strict=True)]
+        return {"step": moment.step, "true": true, "said": said, "count": len(taken), "examples": found, "images": blob}, sheet.blobs()
+
+    def _said(self, number: int, probabilities: Tensor) -> Values:
+        return {"number": number, "target": int(self._splits["test"][0].targets[number]), "top": _best(probabilities, 3)}
+
+
+def to_pixels(images: Tensor, statistics: Statistics, normalise: str) -> npt.NDArray[np.uint8]:
+    """Turn normalised images (B, C, H, W) back to bytes (B, H, W, C)."""
+    channels = images.shape[1]
+    mean = {"centred": [0.5] * channels, "unit": [0.0] * channels}.get(normalise, list(statistics.mean))
+    spread = [d or 1.0 for d in statistics.deviation] if normalise == "standard" else [1.0] * channels
+    shape = (1, channels, 1, 1)
+    shares = images.float() * torch.tensor(spread).view(shape) + torch.tensor(mean).view(shape)
+    return np.asarray((shares * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
+
+
+def _best(probabilities: Tensor, count: int) -> list[list[Any]]:
+    best = probabilities.topk(min(max(1, count), len(probabilities)))
+    return [[int(i), float(p)] for p, i in zip(best.values, best.indices, strict=True)]
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
+        raise SpecError(f"{name} is a whole number from 0 on, got {value!r:.40}; give one")
+    return value
+
+
+def _place(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or len(value) > 8:
+        raise SpecError(f"place is a list of whole numbers, as [3, 10, 12], got {value!r:.40}; give one")
+    return tuple(_whole("each number of place", at) for at in value)

@@ -1,0 +1,152 @@
+"""From a tensor of any size to figures and to a picture of bounded size, whose every number is one of the tensor's own."""
+
+# B batch  C channels  H height  W width  T time  F features  K kernels  N numbers
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+MAX_MAPS = 64
+MAX_SIDE = 64
+MAX_NUMBERS = MAX_MAPS * MAX_SIDE * MAX_SIDE
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What many numbers are like: smallest, largest, mean, and deviation from it (of all of them: divided by N).
+
+    ``count`` of the ``total`` numbers were read; ``broken`` of these are NaN or infinite and enter none of the other figures.
+    """
+
+    min: float
+    max: float
+    mean: float
+    std: float
+    count: int
+    total: int
+    broken: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """Numbers small enough to be drawn, and how they were chosen from ``shape``: nothing is averaged.
+
+    Attributes:
+        values: float32, of as many axes as ``shape``.
+        shape: of the whole: (C, H, W), (N,), (T, F), or of kernels (K, C, KH, KW).
+        channels: which of the first axis are shown.
+        stride: every so many-th row and column of the last two axes (of a vector: its numbers).
+    """
+
+    values: npt.NDArray[np.float32]
+    shape: tuple[int, ...]
+    channels: tuple[int, ...]
+    stride: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Figures of numbers, and those of them that can be drawn."""
+
+    figures: Figures
+    maps: Maps | None
+
+
+def measure(x: Tensor, total: int | None = None) -> Figures | None:
+    """Give the figures of a tensor; None of an empty one, or where no number is finite.
+
+    Args:
+        x: numbers of any format and shape, which belong to no graph.
+        total: how many there are, when x is a part of them.
+
+    Example: ``measure(torch.tensor([1.0, 3.0]))`` has mean 2 and deviation 1.
+    """
+    return None if not x.numel() else _summary(_in_a_row(x), total or x.numel())
+
+
+def _summary(values: npt.NDArray[Any], total: int) -> Figures | None:
+    count = values.size
+    low, high, mean, std = _figures(values)
+    if math.isfinite(std):
+        return Figures(low, high, mean, std, count, total)
+    known = values[np.isfinite(values)].astype(np.float64)  # a number is broken, or the sum of large ones was too large
+    return Figures(*_figures(known), count, total, count - known.size) if known.size else None
+
+
+def _figures(values: npt.NDArray[Any]) -> tuple[float, float, float, float]:
+    """Give min, max, mean and deviation of a row: a tenth of the time of torch's var_mean at the sizes of a feature map."""
+    with np.errstate(all="ignore"):
+        mean = np.add.reduce(values) / values.size
+        away = values - mean
+        return float(values.min()), float(values.max()), float(mean), math.sqrt(float(away.dot(away)) / values.size)
+
+
+def _in_a_row(x: Tensor) -> npt.NDArray[Any]:
+    """See numbers as one row, in whatever order they lie in memory: without a copy where there are no gaps."""
+    if x.dtype not in (torch.float32, torch.float64):
+        x = x.float()
+    if x.ndim == 4 and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last):
+        x = x.permute(0, 2, 3, 1)
+    return np.asarray(x.detach().cpu().reshape(-1).numpy())
+
+
+def draw(x: Tensor, room: int = MAX_NUMBERS) -> Maps:
+    """Choose what can be drawn of one example's numbers, or of a layer's weights: a copy in float32.
+
+    Args:
+        x: (N,), (R, C), (C, H, W) or (K, C, KH, KW); kernels of more axes (K, C, KD, KH, KW) are laid out as (K, C, KD * KH, KW).
+        room: how many numbers there may be at most.
+
+    Example: of (512, 112, 112) every 8th channel and every 2nd row and column: (64, 56, 56).
+    """
+    shape = tuple(x.shape)
+    if x.ndim > 4:
+        x = x.flatten(2, -2)
+    if x.ndim <= 1:
+        step = _step(x.numel(), min(room, MAX_SIDE * MAX_SIDE))
+        x = x.reshape(-1)[::step]
+        return Maps(_numbers(x), shape or (1,), tuple(range(0, shape[0] if shape else 1, step)), (1, step))
+    if x.ndim == 2:
+        side = math.isqrt(room)
+        down, across = _step(x.shape[0], side), _step(x.shape[1], side)
+        return Maps(_numbers(x[::down, ::across]), shape, tuple(range(0, x.shape[0], down)), (down, across))
+    down, across = _step(x.shape[-2], MAX_SIDE), _step(x.shape[-1], MAX_SIDE)
+    panes = max(1, room // (math.ceil(x.shape[-2] / down) * math.ceil(x.shape[-1] / across)))
+    if x.ndim == 3:
+        step = _step(x.shape[0], min(MAX_MAPS, panes))
+        return Maps(_numbers(x[::step, ::down, ::across]), shape, tuple(range(0, x.shape[0], step)), (down, across))
+    inner = _step(x.shape[1], MAX_MAPS)
+    step = _step(x.shape[0], max(1, min(MAX_MAPS, panes // math.ceil(x.shape[1] / inner))))
+    return Maps(_numbers(x[::step, ::inner, ::down, ::across]), shape, tuple(range(0, x.shape[0], step)), (down, across))
+
+
+def picture(x: Tensor, room: int = MAX_NUMBERS) -> Picture | None:
+    """Measure and draw numbers that belong to no batch; None where none is finite."""
+    if not x.numel():
+        return None
+    maps = draw(x, room)
+    figures = _summary(maps.values.reshape(-1), x.numel()) if maps.values.size == x.numel() else measure(x)
+    return None if figures is None else Picture(figures, maps)
+
+
+def silent(x: Tensor, axis: int) -> tuple[int, ...]:
+    """Name the units along an axis that give exactly 0 everywhere: with every example and at every place."""
+    others = [other for other in range(x.ndim) if other != axis % x.ndim]
+    speaks = (x != 0).any(dim=others) if others else x != 0  # NaN is not silence
+    return tuple((~speaks).nonzero().flatten().tolist())
+
+
+def _step(length: int, most: int) -> int:
+    return max(1, math.ceil(length / most))
+
+
+def _numbers(x: Tensor) -> npt.NDArray[np.float32]:
+    """Copy to the CPU: what is drawn is never the tensor's own memory, which the next in-place operation would change."""
+    return np.array(x.detach().to("cpu", torch.float32).numpy(), order="C", copy=True)
