@@ -35,13 +35,17 @@ def single(kind, **options):
     return ({"kind": kind, "hidden_size": 8, **options}, {"kind": "dense", "units": "symbols"})
 
 
-def describe(layers=DEEP, *, length=6, loss="softmax", **training):
+def describe(layers=DEEP, *, length=6, smoothing=0.0, **training):
     return Experiment.model_validate(
         {
             "name": "letters",
             "seed": 5,
             "data": {"source": "invented"},
-            "network": {"input": {"kind": "tokens", "length": length, "symbols": len(SYMBOLS)}, "layers": layers, "loss": {"kind": loss}},
+            "network": {
+                "input": {"kind": "tokens", "length": length, "symbols": len(SYMBOLS)},
+                "layers": layers,
+                "loss": {"kind": "softmax", "label_smoothing": smoothing},
+            },
             "training": {"batch_size": 4, "precision": "float32", **training},
         }
     )
