@@ -1,8 +1,9 @@
-"""A made-up run, event by event, for the displays' tests."""
+"""Made-up runs, event by event, for the displays' tests: one that learns images, one that learns a text."""
 
+import dataclasses
 from collections.abc import Iterator
 
-from vitral.events import BatchDone, Checkpointed, EpochDone, Evaluated, Event, RunEnded, RunStarted
+from vitral.events import BatchDone, Checkpointed, EpochDone, Evaluated, Event, RunEnded, RunStarted, SampleWritten
 
 
 def start(num_steps: int = 20) -> RunStarted:
@@ -67,3 +68,20 @@ def run(num_steps: int = 20, *, outcome: str = "finished") -> Iterator[Event]:
             yield evaluated(step)
             yield Checkpointed(step=step, file="x.safetensors", num_bytes=182_333, seconds=0.01)
     yield RunEnded(step=num_steps, outcome=outcome, seconds=72.0)
+
+
+def sample(step: int, text: str, prompt: str = "She said: ") -> SampleWritten:
+    return SampleWritten(step=step, prompt=prompt, text=text, temperature=0.8, top_k=None, top_p=None, seed=0, seconds=0.1)
+
+
+def text_run(num_steps: int = 20, *, written: str = "it was the best of times\n" * 20) -> Iterator[Event]:
+    yield dataclasses.replace(start(num_steps), unit="characters", data="war-and-peace", num_train=2_600_000, num_test=325_825)
+    for step in range(1, num_steps + 1):
+        yield dataclasses.replace(batch(step, loss=2.5 - step / 10), num_examples=5000, num_correct=2000)
+        if step % 5 == 0:
+            yield sample(step, written[: step * 20])
+        if step % 10 == 0:
+            yield EpochDone(step=step, epoch=step // 10, loss=1.5, accuracy=0.5, num_examples=50_000, seconds=0.1)
+            yield dataclasses.replace(evaluated(step, 0.57), split="validation", loss=1.45, num_examples=325_824)
+    yield dataclasses.replace(evaluated(num_steps, 0.56), split="test", loss=1.47, num_examples=325_824)
+    yield RunEnded(step=num_steps, outcome="finished", seconds=72.0)

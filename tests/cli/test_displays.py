@@ -5,9 +5,10 @@ import io
 import time
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
-from streams import batch, evaluated, run, start
+from streams import batch, evaluated, run, sample, start, text_run
 
 from vitral.cli import display
 from vitral.cli.display import Display
@@ -61,6 +62,49 @@ def test_the_picture_tells_where_the_run_stands() -> None:
         assert words in text
 
 
+WRITTEN = {
+    "plain": "it was the best of times\n" * 20,
+    "wide": "吾輩は猫である。名前はまだ無い。" * 30,
+    "combining": "e\u0301\u0323o\u0308 " * 90,
+    "wild": "a\x1b[2J\x07\r\n\tb\u202e\u200bc\ufffd" * 40,
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
+@pytest.mark.parametrize("width", [60, 79, 100, 120, 200])
+def test_the_picture_of_a_text_keeps_its_height_and_fits_its_width(width: int, written: str) -> None:
+    shown = Display(terminal(width), "A title that is rather long, as titles sometimes are when people write them")
+    heights = set()
+    for event in text_run(written=written):
+        shown.watch(event)
+        lines = lines_of(shown, width)
+        heights.add(len(lines))
+        assert max(map(cell_len, lines)) <= width
+        assert all(line.isprintable() for line in lines)
+    shown.close()
+    assert heights == {19}
+
+
+def test_the_picture_tells_what_a_network_writes() -> None:
+    shown = Display(terminal(), "Letters")
+    texts = []
+    for event in text_run():
+        shown.watch(event)
+        texts.append("\n".join(lines_of(shown, 80)))
+    shown.close()
+    assert "it has not written yet" in texts[0]
+    assert "it wrote after step 5\n    She said: it was the best of times↵it was the best of times↵" in texts[-1].replace("step 20", "step 5")
+    for words in [
+        "2,600,000 + 325,825 characters of war-and-peace",
+        "test       1.470 nats, 56.0 % right   after step 20",
+        "500,000 characters/s",
+        "40.0 %   last 20 batches",
+    ]:
+        assert words in texts[-1]
+    assert "validation 1.450 nats, 57.0 % right   after step 10" in texts[-3 - 5 * 1 - 8]
+
+
 def test_both_ways_of_measuring_are_shown() -> None:
     shown = Display(terminal(), "Flips")
     shown.watch(start())
@@ -102,6 +146,24 @@ def test_drawing_takes_at_most_a_hundredth_of_the_time(monkeypatch: pytest.Monke
     shown.close()
     assert drawn[0] * 0.005 <= 0.0102 * now[0]
     assert drawn[0] >= 30, "and yet it moves"
+
+
+def test_a_log_of_a_text_counts_streams_and_quotes_what_was_written() -> None:
+    out = io.StringIO()
+    log = Lines(out, "Letters")
+    for event in text_run():
+        log.watch(event)
+    lines = out.getvalue().splitlines()
+    assert "20 steps of 128 streams of war-and-peace" in lines[0]
+    assert "validation 1.450 nats, 57.0 % right at step 10, 325,824 examples" in lines
+    assert "test 1.470 nats, 56.0 % right at step 20, 325,824 examples" in lines
+    assert f"wrote at step 5: {'it was the best of times↵' * 4}" in lines
+
+
+def test_what_a_network_writes_never_steers_a_log() -> None:
+    told = tell(sample(5, WRITTEN["wild"]))
+    assert told.isprintable()
+    assert "a[2J↵b" in told
 
 
 def test_a_word_to_the_person_is_drawn_at_once() -> None:

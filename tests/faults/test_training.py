@@ -21,6 +21,15 @@ def test_killed_runs_are_readable_and_go_on_to_the_same_bits(tmp_path, processes
     assert report.trials >= 4
 
 
+@pytest.mark.parametrize("learned", ["text", "sequences"])
+def test_killed_runs_of_other_data_go_on_to_the_same_bits(tmp_path, processes, learned):
+    assert kept(kills.run(tmp_path, 3, inside=1, lives=processes, learned=learned)).trials >= 3
+
+
+def test_kills_catch_a_memory_that_is_forgotten(tmp_path, processes):
+    assert kills.run(tmp_path, 40, inside=40, planted="forgets_the_memory", lives=processes, learned="text").failures
+
+
 @pytest.mark.parametrize(
     "bug", ["forgets_the_optimiser", "forgets_the_dropout", "keeps_later_events", "commits_late", "writes_in_place", "deletes_first"]
 )

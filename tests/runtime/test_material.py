@@ -9,6 +9,7 @@ import torch
 from harness import tiny
 from vitral.data.dataset import Examples
 from vitral.data.source import DataUnavailable
+from vitral.data.vocabulary import Vocabulary
 from vitral.errors import DataError, ShapeError
 from vitral.nets import zoo
 from vitral.runtime import material
@@ -107,3 +108,87 @@ def test_without_a_substitute_the_reason_is_handed_on(tmp_path):
 def test_edges_are_drawn_in_the_size_that_the_network_reads():
     small = zoo.load("edges", ["network.input=[1, 9, 14]"])
     assert material.gather(small).dataset.shape == (1, 9, 14)
+
+
+def sequences(learned="sequences", **network):
+    values = tiny.experiment(learned=learned).model_dump(mode="json")
+    values["network"] |= network
+    return codec.parse(values)
+
+
+def units(count):
+    return {"layers": [{"kind": "lstm", "hidden_size": 4}, {"kind": "over_time"}, {"kind": "dense", "units": count}]}
+
+
+def words():
+    return dataclasses.replace(tiny.series(), vocabulary=Vocabulary("characters", tuple("abcdef")))
+
+
+def test_what_fits_a_text_or_sequences_fits():
+    material.check(sequences(), tiny.series())
+    material.check(sequences(input={"kind": "series", "length": 100, "features": 2}), tiny.series())
+    tokens = {"kind": "tokens", "length": 9}
+    material.check(sequences(input={**tokens, "symbols": 6}, **units(4)), words())
+    material.check(material.counted(sequences("text"), tiny.text()), tiny.text())
+
+
+WRONG = [
+    (
+        sequences(input={"kind": "series", "length": 9, "features": 3}),
+        tiny.series(),
+        "network.input does not fit procedural: each of its steps has 2 numbers; "
+        'set input = { kind = "series", length = 11, features = 2 }',
+    ),
+    (
+        sequences(input={"kind": "tokens", "length": 9, "symbols": 2}, **units(4)),
+        tiny.series(),
+        "network.input does not fit procedural: each of its steps has 2 numbers; "
+        'set input = { kind = "series", length = 11, features = 2 }',
+    ),
+    (
+        sequences(),
+        words(),
+        'network.input does not fit procedural: it has symbols, not numbers; set input = { kind = "tokens", length = 9 }',
+    ),
+    (
+        sequences(input={"kind": "tokens", "length": 9, "symbols": 7}, **units(4)),
+        words(),
+        "network.input.symbols = 7 does not fit procedural: it has 6 different symbols; set symbols = 6, or leave it out",
+    ),
+    (
+        sequences("text", input={"kind": "tokens", "length": 9, "symbols": 10}),
+        tiny.text(),
+        "network.input.symbols = 10 does not fit procedural: it has 9 different symbols; set symbols = 9, or leave it out",
+    ),
+    (
+        sequences(**units(5)),
+        tiny.series(),
+        'layer 3 "dense1" gives 5 scores, but procedural has 4 classes; change the last layer to give 4',
+    ),
+    (
+        sequences(loss={"kind": "regression"}),
+        tiny.series(),
+        'procedural has classes, expected loss = "softmax" or "hinge", got "regression"; change network.loss',
+    ),
+]
+
+
+@pytest.mark.parametrize(("experiment", "data", "sentence"), WRONG)
+def test_what_does_not_fit_is_refused_in_these_words(experiment, data, sentence):
+    with pytest.raises(ShapeError) as refused:
+        material.check(experiment, data)
+    assert str(refused.value) == sentence
+
+
+def test_symbols_are_counted_where_the_experiment_leaves_them_out():
+    assert material.counted(sequences("text"), tiny.text()).network.num_symbols == 9
+    named = sequences("text", input={"kind": "tokens", "length": 9, "symbols": 10})
+    assert material.counted(named, tiny.text()) is named
+    with tiny.procedural():
+        found = material.gather(sequences("text"))
+    assert found.experiment.network.output == (12, 9)
+    assert found.sampler is not None
+
+
+def test_a_longest_sequence_beyond_the_network_is_cut_and_not_refused():
+    material.check(sequences(input={"kind": "series", "length": 2, "features": 2}), tiny.series())

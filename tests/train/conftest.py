@@ -1,10 +1,15 @@
-"""Small experiments on invented images, for tests of training."""
+"""Small experiments on invented images, for tests of training; those on texts and series stand in ``lettering`` and ``counting``."""
+
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from vitral.data.dataset import Dataset, Examples
 from vitral.spec.experiment import Experiment
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 SMALL = (
     {"kind": "convolution", "filters": 6, "size": 3, "padding": 1},

@@ -140,14 +140,14 @@ class Net(Stack):
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
-        """Read something else in between: inside, all memories start blank; afterwards they are what they were."""
-        before = [(cell, cell.memory) for _, cell in self._cells()]
+        """Read something else in between: inside, all memories start blank; afterwards they, and whether they carry, are what they were."""
+        before = [(cell, cell.carries, cell.memory) for _, cell in self._cells()]
         self.forget()
         try:
             yield
         finally:
-            for cell, memory in before:
-                cell.memory = memory
+            for cell, carries, memory in before:
+                cell.carries, cell.memory = carries, memory
 
     def _cells(self) -> Iterator[tuple[str, Recurrent]]:
         return ((path, module) for path, module in self.named_modules() if isinstance(module, Recurrent))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vitral import events
-from vitral.errors import StoreError
+from vitral.errors import DataError, SpecError, StoreError
 from vitral.events import BatchDone, ControlChanged, Diverged, EpochDone, Evaluated, Event, RunEnded, RunStarted
 from vitral.nets.builders import build
 from vitral.nets.initialise import generator
@@ -112,10 +112,15 @@ class Trainer:
         Returns:
             The event that ``events()`` will give next.
         Raises:
-            SpecError: no such control, or a value out of its range; nothing has changed then.
+            SpecError: no such control, a value out of its range, or a text too short for such batches; nothing has changed then.
         """
         before = self.controls
-        self.controls = before.set(name, value)
+        after = before.set(name, value)
+        try:
+            self._lessons.num_train(after.batch_size)
+        except DataError as cause:
+            raise SpecError(f"{name} cannot be {value!r}: {cause}") from None
+        self.controls = after
         if name == "optimiser":
             self._optimiser = self._new_optimiser()
         else:

@@ -93,8 +93,10 @@ class Progress:
         if training.steps is not None:
             return training.steps
         assert training.epochs is not None
-        left = training.epochs - self.epoch
-        return self.step + -(-(num_train - self.position) // per_step) + (left - 1) * -(-num_train // per_step) if left else self.step
+        left = training.epochs - self.epoch - ("epoch" in self.due)  # epochs that are not over yet, the present one among them
+        begun = self.position > 0 and "epoch" not in self.due
+        here = max(1, -(-(num_train - self.position) // per_step)) if begun else 0
+        return self.step + here + (left - begun) * -(-num_train // per_step)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values; floats come back to the same bits."""

@@ -130,6 +130,7 @@ def score_text(net: Net, blocks: Scored, device: torch.device, autocast: Autocas
     measure = criterion(Softmax())
     try:
         with net.aside():
+            net.carry()  # from block to block, in a network that was taken from its run too
             for block in blocks:
                 x, y, counts = (torch.from_numpy(array).to(device) for array in block)
                 with autocast():

@@ -34,7 +34,7 @@ class Lives:
         path = Path(__file__).with_name("zygote.py")
         self._zygote = subprocess.Popen([sys.executable, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=quiet)
         self._rest = b""
-        self._reference: tuple[float, Any] | None = None
+        self._references: dict[str, tuple[float, Any]] = {}
         self._lines: list[dict[str, Any]] = []
         assert "ready" in self._next(PATIENCE)
 
@@ -45,22 +45,31 @@ class Lives:
         self._zygote.wait()
         self._zygote.stdout.close()
 
-    def reference(self, root: Path) -> tuple[float, Any]:
+    def reference(self, root: Path, learned: tiny.Learned = "images") -> tuple[float, Any]:
         """Train without any harm, once: how many seconds it took, and the run's signature."""
-        if self._reference is None:
+        if learned not in self._references:
             begun = time.monotonic()
-            whole = self.live(root / "reference", None)
+            whole = self.live(root / "reference", None, learned=learned)
             span = time.monotonic() - begun
             assert whole["end"] == "finished", whole
-            self._reference = span, tiny.signature(root / "reference", whole["run"])
-        return self._reference
+            self._references[learned] = span, tiny.signature(root / "reference", whole["run"])
+        return self._references[learned]
 
-    def live(self, place: Path, run: str | None, *, stop_at: int = 0, kill_after: float | None = None, planted: str = "") -> dict[str, Any]:
+    def live(
+        self,
+        place: Path,
+        run: str | None,
+        *,
+        stop_at: int = 0,
+        kill_after: float | None = None,
+        planted: str = "",
+        learned: tiny.Learned = "images",
+    ) -> dict[str, Any]:
         """Let a process train, and kill it after so many seconds, or where it stops inside a save.
 
         Gives what was heard of it: run, saved (steps), inside, end, killed.
         """
-        request = {"place": str(place), "run": run, "pace": PACE, "epochs": EPOCHS, "stop_at": stop_at, "planted": planted}
+        request = {"place": str(place), "run": run, "pace": PACE, "epochs": EPOCHS, "stop_at": stop_at, "planted": planted, "learned": learned}
         assert self._zygote.stdin is not None
         self._zygote.stdin.write((json.dumps(request) + "\n").encode())
         self._zygote.stdin.flush()
@@ -108,7 +117,9 @@ def open_lives() -> Iterator[Lives]:
         lives.close()
 
 
-def run(root: Path, kills: int, *, lives: Lives, inside: int = 0, seed: int = 0, planted: str = "") -> Report:
+def run(
+    root: Path, kills: int, *, lives: Lives, inside: int = 0, seed: int = 0, planted: str = "", learned: tiny.Learned = "images"
+) -> Report:
     """Kill ``kills`` lives of runs, at least ``inside`` of them inside a save, and let each run come to its end at last.
 
     Promises after every kill: the run is listed and its curve can be read; it is the beginning of the uninterrupted curve, to the bit;
@@ -116,7 +127,7 @@ def run(root: Path, kills: int, *, lives: Lives, inside: int = 0, seed: int = 0,
     the uninterrupted run, to the bit.
     """
     report, draw = Report(f"SIGKILL (seed {seed})"), random.Random(seed)
-    span, reference = lives.reference(root)
+    span, reference = lives.reference(root, learned)
     number, done_inside = 0, 0
     while not report.failures and (report.trials < kills or done_inside < inside):
         number += 1
@@ -128,7 +139,7 @@ def run(root: Path, kills: int, *, lives: Lives, inside: int = 0, seed: int = 0,
                 stop_at = draw.randrange(1, 40)
             elif not enough:
                 kill_after = draw.uniform(0, span)
-            heard = lives.live(place, known, stop_at=stop_at, kill_after=kill_after, planted=planted)
+            heard = lives.live(place, known, stop_at=stop_at, kill_after=kill_after, planted=planted, learned=learned)
             known, saved, ended = heard["run"], max([saved, *heard["saved"]]), heard["end"]
             if heard["killed"]:
                 report.trials += 1

@@ -51,6 +51,18 @@ def forgets_the_dropout() -> AbstractContextManager[object]:
     return patch.object(Trainer, "load", careless)
 
 
+def forgets_the_memory() -> AbstractContextManager[object]:
+    """Resume with a blank memory, as if the text had just begun."""
+    load = Trainer.load
+
+    def careless(self: Trainer, state: Any) -> Any:
+        answer = load(self, state)
+        self.net.forget()
+        return answer
+
+    return patch.object(Trainer, "load", careless)
+
+
 def keeps_later_events() -> AbstractContextManager[object]:
     """Resume without forgetting what came after the checkpoint."""
 
@@ -182,6 +194,7 @@ BUGS: dict[str, Callable[[], AbstractContextManager[object]]] = {
     for bug in (
         forgets_the_optimiser,
         forgets_the_dropout,
+        forgets_the_memory,
         keeps_later_events,
         commits_late,
         writes_in_place,

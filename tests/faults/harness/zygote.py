@@ -15,7 +15,7 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -66,7 +66,7 @@ def live(request: dict[str, Any]) -> None:
         if request["planted"]:
             stack.enter_context(planted.BUGS[request["planted"]]())
         try:
-            run = tiny.begin(Path(request["place"]), request["run"], pace=request["pace"], epochs=request["epochs"])
+            run = tiny.begin(Path(request["place"]), request["run"], pace=request["pace"], epochs=request["epochs"], learned=request["learned"])
         except StoreError as cause:
             say(refused=str(cause))
             return
@@ -97,7 +97,8 @@ def main() -> None:
 def warm_up() -> None:
     """Load all that torch loads late, short of a backward pass: autograd cannot be forked once it has run."""
     with tempfile.TemporaryDirectory() as place:
-        tiny.begin(Path(place)).close()
+        for number, learned in enumerate(get_args(tiny.Learned)):
+            tiny.begin(Path(place) / str(number), learned=learned).close()
 
 
 if __name__ == "__main__":
