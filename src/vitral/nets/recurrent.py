@@ -119,13 +119,21 @@ class Lstm(Recurrent, nn.LSTM):  # type: ignore[misc]
     num_memories = 2
 
     def _unrolls(self, values: Tensor, lengths: Tensor | None) -> bool:
-        """Leave float32 to oneDNN, whose LSTM is one kernel; its bfloat16 rounds c at every step, so that small changes are lost."""
-        plain = lengths is None and self.weight_hh_l0.dtype is torch.float32 and not torch.is_autocast_enabled("cpu")
-        return super()._unrolls(values, lengths) and not plain
+        """Leave to oneDNN, whose LSTM is one kernel, what it is faster at: sequences of one length, but not large cells in bfloat16.
+
+        Its bfloat16 rounds c too at every step, which loses changes below 1/256: where it is not faster, ours is the better one.
+        """
+        lowers = torch.is_autocast_enabled("cpu")
+        swift = self.hidden_size < LARGE if lowers else self.weight_hh_l0.dtype is torch.float32
+        return super()._unrolls(values, lengths) and not (lengths is None and swift)
 
     def _unroll(self, x: Tensor, weights: Weights, memory: Memory, counts: Counts) -> tuple[Tensor, ...]:
         sums = _sums(x, weights.ih, weights.bias_ih + weights.bias_hh)
         return _apply(UnrolledLstm, sums, weights.hh, *memory, counts)
+
+
+LARGE = 384
+"""Hidden units from which on our bfloat16 steps of an LSTM take as little time as oneDNN's (LAB.md: 1.7 times it at 64, equal at 512)."""
 
 
 class Gru(Recurrent, nn.GRU):  # type: ignore[misc]

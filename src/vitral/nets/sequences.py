@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -45,4 +44,6 @@ class ReadsSequences:
 
 def numbers(x: Tensor, num_symbols: int, dtype: torch.dtype) -> Tensor:
     """Give codes (B, T) one-hot as (B, T, V); leave numbers (B, T, F) as they are."""
-    return x if x.is_floating_point() else F.one_hot(x, num_symbols).to(dtype)
+    if x.is_floating_point():
+        return x
+    return torch.zeros(*x.shape, num_symbols, dtype=dtype, device=x.device).scatter_(2, x[..., None], 1)
