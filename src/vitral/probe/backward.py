@@ -23,8 +23,8 @@ from vitral.explain.trace import Place, Trace
 from vitral.nets.blocks import Residual
 from vitral.nets.net import Net
 from vitral.probe.instrument import first_tensor
-from vitral.probe.layers import find
-from vitral.probe.portrait import at_rest, layers_of
+from vitral.probe.layers import at_rest, find
+from vitral.probe.portrait import layers_of
 from vitral.probe.translate import numbers, translate
 from vitral.spec.network import Softmax
 

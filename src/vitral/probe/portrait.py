@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vitral.nets.blocks import Residual, Stack
+from vitral.nets.blocks import Residual
 from vitral.nets.net import Net
 from vitral.probe.instrument import WHAT, first_tensor, parameters_of
+from vitral.probe.layers import at_rest
 from vitral.probe.maps import MAX_NUMBERS, picture
 from vitral.probe.seen import Key, LayerSeen, StepSeen
 
@@ -69,8 +70,8 @@ def portray(
 
     Args:
         net: a ``vitral`` network.
-        x: one example, (1, C, H, W).
-        target: its class (1,) or numbers (1, ...); without it there are no gradients.
+        x: one example, (1, C, H, W), (1, T, F) or codes (1, T).
+        target: its class (1,), what follows each symbol (1, T), or numbers (1, ...); without it there are no gradients.
         criterion: the loss, of scores (1, K) and target.
         layers: whose pictures are made; None for all.
         what: which pictures are made.
@@ -93,7 +94,9 @@ def portray(
         return hook
 
     began = time.perf_counter()
-    x = x.detach().requires_grad_("gradient" in what and target is not None)
+    x = x.detach()
+    if x.is_floating_point():
+        x.requires_grad_("gradient" in what and target is not None)
     hooks = [module.register_forward_hook(take(name)) for name, module in found.items()]
     try:
         with at_rest(net), torch.enable_grad(), autocast or contextlib.nullcontext():
@@ -155,21 +158,3 @@ def _go_back(
     slopes = {key: slope for key, slope in zip(keys, found, strict=False) if slope is not None}
     of_weights = {name: slope for name, slope in zip(names, found[len(keys) :], strict=True) if slope is not None}
     return slopes, of_weights, float(loss.detach()), time.perf_counter() - began
-
-
-@contextlib.contextmanager
-def at_rest(net: nn.Module) -> Iterator[None]:
-    """Evaluation mode, layers in their named order; every module's own mode comes back afterwards."""
-    modes = [(module, module.training) for module in net.modules() if module.training]
-    orders = [(module, module._in_order) for module in net.modules() if isinstance(module, Stack)]
-    for module, _ in modes:
-        module.training = False
-    for stack, _ in orders:
-        stack._in_order = True
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        for stack, order in orders:
-            stack._in_order = order

@@ -4,20 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from vitral.nets.builders import build
-from vitral.nets.loss import criterion
 from vitral.nets.net import Net
 from vitral.probe.backward import ExplainedGradient, explain_gradient
 from vitral.probe.instrument import first_tensor
-from vitral.probe.layers import Explained, explain_layer
+from vitral.probe.layers import Explained, at_rest, explain_layer
 from vitral.probe.maps import silent
-from vitral.probe.portrait import Portrait, at_rest, layers_of, portray
+from vitral.probe.portrait import Portrait, layers_of, portray
 from vitral.spec.experiment import Experiment
 from vitral.train.evaluate import predict
 from vitral.train.loop import Trainer
@@ -25,6 +25,7 @@ from vitral.train.precision import Precision
 from vitral.train.state import AVERAGE, NET, part
 
 Tensors = dict[str, Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,18 +64,18 @@ class Double:
     Args:
         experiment: whose network it is.
         precision: of the run, in which examples are looked at too.
+        loss: of scores and targets.
     """
 
-    def __init__(self, experiment: Experiment, precision: Precision) -> None:
+    def __init__(self, experiment: Experiment, precision: Precision, loss: Loss) -> None:
         self.precision = precision
         self.net: Net = build(experiment.network, seed=experiment.seed)
         self.net.to(device=precision.device)
         self.net.to(memory_format=precision.memory_format)  # type: ignore[call-overload]
         self.net.eval()
         self.net.run_in_order()
-        self._criterion = criterion(experiment.network.loss)
+        self._loss = loss
         self._own = self.net.state_dict()
-        self._wears: tuple[int, bool] | None = None
         self.kinds = {path: layer.kind for path, layer in self.net._specs.items()}
 
     @torch.no_grad()
@@ -89,7 +90,7 @@ class Double:
     ) -> Portrait:
         """Portray one example. Arguments as for ``portray``."""
         return portray(
-            self.net, x, target, self._criterion, layers=layers, what=what, gradients=gradients, autocast=self.precision.autocast()
+            self.net, x, target, self._loss, layers=layers, what=what, gradients=gradients, autocast=self.precision.autocast()
         )  # fmt: skip
 
     def explain(self, layer: str, x: Tensor, place: tuple[int, ...]) -> Explained:
@@ -98,13 +99,13 @@ class Double:
 
     def explain_gradient(self, layer: str, x: Tensor, target: Tensor, place: tuple[int, ...], of: str) -> ExplainedGradient:
         """Explain one number of a gradient."""
-        return explain_gradient(self.net, layer, x, target, self._criterion, place, of=of, autocast=self.precision.autocast())
+        return explain_gradient(self.net, layer, x, target, self._loss, place, of=of, autocast=self.precision.autocast())
 
-    def probabilities(self, x: Tensor) -> Tensor:
+    def probabilities(self, x: Any) -> Tensor:
         """Give the probability of each class, (B, K) on the CPU."""
         return predict(self.net, x, autocast=self.precision.autocast).cpu()
 
-    def survey(self, x: Tensor) -> tuple[Tensor, dict[str, tuple[int, ...]]]:
+    def survey(self, x: Any) -> tuple[Tensor, dict[str, tuple[int, ...]]]:
         """Give the probabilities for many examples, and the units of every layer that were silent for all of them."""
         dead: dict[str, tuple[int, ...]] = {}
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,15 +24,17 @@ from torch import Tensor
 
 from vitral import wire
 from vitral.data import picture
-from vitral.data.augment import Augmenter, normaliser
-from vitral.data.dataset import Examples, Statistics
+from vitral.data.augment import Augmenter
+from vitral.data.dataset import Dataset, Examples, Statistics
+from vitral.data.text import Text
 from vitral.errors import DataError, SpecError, VitralError
-from vitral.events import Evaluated, Event, RunEnded, RunStarted
+from vitral.events import Evaluated, Event, RunStarted
+from vitral.probe.seen import LayerSeen
 from vitral.runtime.double import Double, Moment, Tensors, copy, weights_of
 from vitral.runtime.frames import Sheet, Values, write
+from vitral.runtime.gallery import Images, gallery
 from vitral.runtime.history import History
 from vitral.runtime.looks import Look
-from vitral.probe.seen import LayerSeen
 from vitral.runtime.subject import Subject
 from vitral.wire import Blob
 
@@ -41,9 +43,6 @@ Answer: TypeAlias = dict[str, Any] | tuple[dict[str, Any], Sequence[Blob]]
 
 ANSWERS: frozenset[str] = frozenset({"explain", "history", "augmented", "predict", "confusion"})
 """The names of the commands that ``Showing.answer`` knows."""
-
-Images: TypeAlias = Callable[[Tensor], Tensor]
-"""Gives the normalised images (B, C, H, W) of the examples with the given numbers."""
 
 NUM_UNSEEN = 8
 NUM_SURVEYED = 64
@@ -64,18 +63,8 @@ class Showing:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         trainer, dataset = subject.trainer, subject.dataset
-        self._double = Double(subject.experiment, trainer.precision)
-        settings: dict[str, Any] = {
-            "normalise": subject.experiment.data.normalise,
-            "dtype": trainer.precision.dtype,
-            "memory_format": trainer.precision.memory_format,
-            "device": trainer.precision.device,
-        }
-        self._splits: dict[str, tuple[Examples, Images]] = {
-            "test": (dataset.test, normaliser(dataset.test, dataset.statistics, **settings)),
-            "train": (dataset.train, normaliser(dataset.train, dataset.statistics, **settings)),
-        }
-        self._settings = settings
+        self._double = Double(subject.experiment, trainer.precision, trainer._lessons.loss)
+        self._gallery = gallery(subject.experiment, dataset, trainer.precision)
         self._history = History(subject.folder)
         self._held: OrderedDict[tuple[int, int], Moment] = OrderedDict()
         self._past: OrderedDict[int, Moment] = OrderedDict()
@@ -85,7 +74,7 @@ class Showing:
         self._steps: list[tuple[int, Tensors]] = []
         self._interest = -math.inf
         self._version = 0
-        self._walk = torch.randperm(len(dataset.test), generator=torch.Generator().manual_seed(0))
+        self._walk = torch.randperm(self._gallery.count("test"), generator=torch.Generator().manual_seed(0))
         self._at = 0
         self.problem = ""
 
@@ -107,20 +96,18 @@ class Showing:
         now = look.at is None
         if now:
             self._interest = time.monotonic()
+        x, target = self._gallery.example(look.split, look.example)
         moment = self._now() if look.at is None else self._then(look.at)
-        examples, images = self._split(look.split)
-        number, target = self._example(look.split, look.example)
         self._double.wear(moment)
         gradients = self._gradients() if now and "weight_gradient" in look.what else None
-        found = self._double.look(images(number), target, layers=look.layers, what=look.what, gradients=gradients)
+        found = self._double.look(x, target, layers=look.layers, what=look.what, gradients=gradients)
         if now:
-            self._compare(found.seen.layers.values())
+            self._compare(found.seen)
         sheet = Sheet()
-        image = sheet.bytes(examples.pixels[look.example].numpy())
         entered, *layers = write([found.input, *found.seen], sheet, self._double.kinds, self._dead)
-        entered |= {"name": "input", "image": image}
+        entered |= {"name": "input"} | self._as_people_see_it(look, sheet)
         if self._classes:
-            entered["target"] = int(examples.targets[look.example])
+            entered["target"] = int(target)
         for layer in layers:
             if "weight_gradient" in layer:
                 layer["weight_gradient"]["of"] = "example" if gradients is None else "batch"
@@ -145,18 +132,17 @@ class Showing:
 
         The same look at many examples tells which units are dead.
         """
-        if not self._classes:
+        if not self._classes or not len(self._walk):
             return None
-        examples, images = self._splits["test"]
-        count = min(NUM_SURVEYED, len(examples))
-        chosen = self._walk.roll(-self._at)[:count]
-        self._at = (self._at + NUM_UNSEEN) % len(examples)
+        chosen = self._walk.roll(-self._at)[:NUM_SURVEYED]
+        self._at = (self._at + NUM_UNSEEN) % len(self._walk)
         moment = self._now()
         self._double.wear(moment, averaged=True)
-        probabilities, self._dead = self._double.survey(images(chosen))
+        probabilities, self._dead = self._double.survey(self._gallery.batch("test", chosen))
         shown = chosen[:NUM_UNSEEN]
         sheet = Sheet()
-        blob = sheet.bytes(examples.pixels[shown].numpy())
+        pixels = self._gallery.pixels("test", shown)
+        blob = None if pixels is None else sheet.bytes(pixels)
         header = {
             "kind": "unseen",
             "step": moment.step,
@@ -194,7 +180,14 @@ class Showing:
 
     @property
     def _classes(self) -> tuple[str, ...]:
-        return self._subject.dataset.classes if self._subject.experiment.network.loss.kind != "regression" else ()
+        """Name what one example can be; empty for a text and a regression."""
+        dataset = self._subject.dataset
+        return () if isinstance(dataset, Text) or self._subject.experiment.network.loss.kind == "regression" else dataset.classes
+
+    def _as_people_see_it(self, look: Look, sheet: Sheet) -> Values:
+        pixels = self._gallery.pixels(look.split, torch.tensor([look.example]))
+        words = self._gallery.words(look.split, look.example)
+        return ({} if pixels is None else {"image": sheet.bytes(pixels[0])}) | ({} if words is None else {"text": words})
 
     def _note(self, event: Event) -> None:
         trainer, history = self._subject.trainer, self._history
@@ -217,7 +210,6 @@ class Showing:
             case "checkpointed":
                 history.flush()
             case "run_ended":
-                assert isinstance(event, RunEnded)
                 history.flush()
 
     def _keep(self, step: int) -> None:
@@ -280,63 +272,49 @@ class Showing:
         found = {name: p.grad for name, p in self._subject.trainer.net.named_parameters() if p.grad is not None}
         return found or None
 
-    def _example(self, split: str, number: int) -> tuple[Tensor, Tensor]:
-        """Give an example's number and target as batches of one."""
-        examples, _ = self._split(split)
-        if not 0 <= number < len(examples):
-            raise DataError(f"there is no example {number}: the {split} split has {len(examples):,}; use 0 to {len(examples) - 1}")
-        chosen = torch.tensor([number])
-        target = examples.targets[chosen].to(self._subject.trainer.precision.device)
-        if not self._classes:
-            target = target.view(1, *self._subject.experiment.network.output)
-        return chosen, target
-
-    def _split(self, split: str) -> tuple[Examples, Images]:
-        if split not in self._splits:
-            raise SpecError(f"there is no split {split!r:.40}; expected one of {', '.join(self._splits)}")
-        return self._splits[split]
-
     def _explain(self, values: dict[str, Any]) -> Answer:
         """Explain a number of a layer's output ("activation"), of its gradient, or of the gradient of a weight.
 
         ``{"layer", "place", "example", "split", "backward", "of", "step" or "at"}``; ``of`` names the weight: "kernels", "weights", "bias".
         """
         moment = self._moment(values)
-        number, target = self._example(str(values.get("split", "test")), _whole("example", values.get("example", 0)))
-        _, images = self._split(str(values.get("split", "test")))
+        x, target = self._gallery.example(str(values.get("split", "test")), _whole("example", values.get("example", 0)))
         layer, place = str(values.get("layer", "")), _place(values.get("place"))
         self._double.wear(moment)
         told: Values = {"step": moment.step, "layer": layer}
         if not values.get("backward"):
-            return told | {"record": self._double.explain(layer, images(number), place).to_values(inputs=False)}
+            return told | {"record": self._double.explain(layer, x, place).to_values(inputs=False)}
         of = str(values.get("of") or "output")
-        return told | {"record": self._double.explain_gradient(layer, images(number), target, place, of).to_values()}
+        return told | {"record": self._double.explain_gradient(layer, x, target, place, of).to_values()}
 
     def _augmented(self, values: dict[str, Any]) -> Answer:
         """Show a training image as the next epochs will meet it. ``{"number": of copies, "example"}`` -> images (N, H, W, C) in a blob."""
         count = min(MOST_IMAGES, max(1, _whole("number", values.get("number", 16))))
-        number, _ = self._example("train", _whole("example", values.get("example", 0)))
         experiment, dataset = self._subject.experiment, self._subject.dataset
+        if not isinstance(dataset, Dataset):
+            raise DataError(f"{dataset.name} holds no images: there is nothing to be mirrored or moved; use another run")
+        number = _whole("example", values.get("example", 0))
+        self._gallery.check("train", number)
         vary = Augmenter(
             experiment.augmentation, dataset.train, dataset.statistics, normalise=experiment.data.normalise, seed=experiment.seed
         )  # fmt: skip
         first = self._subject.trainer._progress.epoch
-        images = torch.cat([vary(number, first + epoch) for epoch in range(count)])
+        images = torch.cat([vary(torch.tensor([number]), first + epoch) for epoch in range(count)])
         sheet = Sheet()
         blob = sheet.bytes(to_pixels(images, dataset.statistics, experiment.data.normalise))
-        return {"example": int(number), "epoch": first + 1, "images": blob}, sheet.blobs()
+        return {"example": number, "epoch": first + 1, "images": blob}, sheet.blobs()
 
     def _predict(self, values: dict[str, Any]) -> Answer:
         """Say what is on an uploaded picture. ``{"image": path, "top": 3}`` -> ``{"top": [[class, probability], ...], "image": blob}``."""
-        if not self._classes:
-            raise DataError("this network learned numbers, not classes: expected one that names things; use another run")
-        pixels = torch.from_numpy(np.ascontiguousarray(picture.read(Path(str(values.get("image"))), self._subject.dataset.shape)))[None]
-        images = normaliser(Examples(pixels, torch.zeros(1, dtype=torch.int64)), self._subject.dataset.statistics, **self._settings)
+        if not self._classes or not isinstance(self._gallery, Images):
+            raise DataError("this network names no pictures: expected one that learned classes of images; use another run")
+        pixels = torch.from_numpy(np.ascontiguousarray(picture.read(Path(str(values.get("image"))), self._subject.experiment.network.image)))
+        x = self._gallery.read(Examples(pixels[None], torch.zeros(1, dtype=torch.int64)))
         moment = self._moment(values)
         self._double.wear(moment, averaged=True)
-        probabilities = self._double.probabilities(images(torch.arange(1)))[0]
+        probabilities = self._double.probabilities(x)[0]
         sheet = Sheet()
-        blob = sheet.bytes(pixels[0].numpy())
+        blob = sheet.bytes(pixels.numpy())
         return {"step": moment.step, "top": _best(probabilities, _whole("top", values.get("top", 3))), "image": blob}, sheet.blobs()
 
     def _confusion(self, values: dict[str, Any]) -> Answer:
@@ -348,11 +326,11 @@ class Showing:
         moment = self._measured or self._now()
         if values.get("at") is not None:
             moment, self._answers = self._then(_whole("at", values["at"])), {}
-        examples, images = self._splits["test"]
-        numbers = (examples.targets == true).nonzero().flatten()
+        numbers = (self._gallery.targets("test") == true).nonzero().flatten()
         if true not in self._answers:
             self._double.wear(moment, averaged=True)
-            answers = [self._double.probabilities(images(batch)) for batch in numbers.split(500)]  # type: ignore[no-untyped-call]
+            parts = numbers.split(500)  # type: ignore[no-untyped-call]
+            answers = [self._double.probabilities(self._gallery.batch("test", part)) for part in parts if len(part)]
             self._answers[true] = torch.cat(answers) if answers else torch.empty(0, len(classes))
         probabilities = self._answers[true]
         if values.get("at") is not None:
@@ -360,12 +338,15 @@ class Showing:
         taken = (probabilities.argmax(1) == said).nonzero().flatten()
         order = taken[probabilities[taken, said].argsort(descending=True)][:MOST_IMAGES]
         sheet = Sheet()
-        blob = sheet.bytes(examples.pixels[numbers[order]].numpy())
+        pixels = self._gallery.pixels("test", numbers[order])
+        blob = None if pixels is None else sheet.bytes(pixels)
         found = [self._said(int(n), p) for n, p in zip(numbers[order], probabilities[order], strict=True)]
         return {"step": moment.step, "true": true, "said": said, "count": len(taken), "examples": found, "images": blob}, sheet.blobs()
 
     def _said(self, number: int, probabilities: Tensor) -> Values:
-        return {"number": number, "target": int(self._splits["test"][0].targets[number]), "top": _best(probabilities, 3)}
+        words = self._gallery.words("test", number)
+        own: Values = {"number": number, "target": int(self._gallery.targets("test")[number]), "top": _best(probabilities, 3)}
+        return own if words is None else own | {"text": words}
 
 
 def to_pixels(images: Tensor, statistics: Statistics, normalise: str) -> npt.NDArray[np.uint8]:
