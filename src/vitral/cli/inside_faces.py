@@ -255,7 +255,7 @@ def show_each(seen: Inside, layer: str, part: str, rises: Floats, out: Console) 
     """Print the units whose loss would be felt most, and how the others are spread."""
     order = rises.argsort()[::-1]
     _head(seen, f"{layer}: each unit's {part} held at 0, one after the other", out)
-    table = _table("unit", "loss rises by", "")
+    table = _table("unit", "loss rises by", "", left=(0, 2))
     top = float(rises[order[0]]) or 1.0
     for unit in order[:10]:
         table.add_row(str(unit), _signed(float(rises[unit]), 4), "█" * max(1, round(24 * float(rises[unit]) / top)))
