@@ -3,7 +3,7 @@
 import { Curves } from "./curves";
 import { seenBy, type Area } from "./field";
 import { Magnitudes, steady } from "./draw/range";
-import { count, figure, large, percent, setting } from "./numbers";
+import { count, figure, fixed, large, percent, setting } from "./numbers";
 import { defaults, read, write, type Lesson } from "./link";
 import type {
   Answer, Controls, Explained, Hello, LabEvent, Layers, LayerSpec, Picture, Row, RunRow, RunState, Seen, SeenLayer, StateTold, Unseen, What,
@@ -116,6 +116,7 @@ class Laboratory {
   /** The language's own way to write numbers. */
   readonly say = {
     figure: (value: number | null | undefined, digits = 3): string => figure(value, this.lesson.language, digits),
+    fixed: (value: number, digits: number): string => fixed(value, this.lesson.language, digits),
     count: (value: number | null | undefined): string => count(value, this.lesson.language),
     large: (value: number): string => large(value, this.lesson.language),
     percent: (value: number | null | undefined, digits = 1): string => percent(value, this.lesson.language, digits),

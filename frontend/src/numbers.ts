@@ -31,6 +31,10 @@ export function figure(value: number | null | undefined, language: Language, dig
   return signed(format(language, { minimumSignificantDigits: digits, maximumSignificantDigits: digits, useGrouping: size >= 10000 }).format(value));
 }
 
+/** So many digits behind the point, as in a column of numbers. */
+export const fixed = (value: number, language: Language, digits: number): string =>
+  signed(format(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value));
+
 /** A setting as a person would type it: no zeros at its end. */
 export function setting(value: unknown, language: Language): string {
   if (value === null || value === undefined) return "–";
