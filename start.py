@@ -1,8 +1,7 @@
 """Set Vitral up in .venv and run it, with nothing but Python >= 3.11.
 
 python3 start.py               open the laboratory in the browser: the default experiment is learning there
-python3 start.py ARGUMENTS     any command of Vitral, such as: train lenet-mnist, describe default, --help
-python3 start.py test          all checks and tests; with more words pytest alone, which gets them
+python3 start.py ARGUMENTS     any command, such as: train lenet-mnist, --help; "test" is all checks, with more words pytest alone
 """
 
 import hashlib
@@ -26,9 +25,11 @@ OFFLINE = re.compile("NewConnection|NameResolution|name resolution|getaddrinfo|C
 def set_up(extra: str) -> None:
     """Make .venv and install Vitral into it; a stamp of what decides the outcome lets later calls pass at once."""
     project, stamp = (HOUSE / "pyproject.toml").read_text("utf-8"), HOUSE / ".venv" / "vitral-stamp"
-    wanted = hashlib.sha256(repr((project, str(HOUSE), sys.version_info[:2])).encode()).hexdigest()
+    page = [p.read_bytes() for p in sorted((HOUSE / "frontend").rglob("*.*")) if p.is_file() and "node_modules" not in p.parts]
+    parts = (project, str(HOUSE), sys.version_info[:2]), page  # a page that alone has changed is built again, no more
+    wanted, built = (hashlib.sha256(repr(part).encode()).hexdigest() for part in parts)
     found = stamp.read_text().split() if stamp.exists() and Path(PYTHON).exists() else []
-    if wanted in found and extra in ("", *found):
+    if {wanted, built} <= {*found} and extra in ("", *found):
         return
     print("Setting Vitral up in .venv, once: 1 to 5 minutes, 1.5 GB of disk (6 GB where PyTorch comes with CUDA)", flush=True)
     make = [sys.executable, "-m", "venv", *["--clear"] * stamp.exists(), str(HOUSE / ".venv")]
@@ -37,7 +38,7 @@ def set_up(extra: str) -> None:
         if subprocess.call([*make, "--without-pip"]) or subprocess.call(fill):
             sys.exit("start.py: no pip in .venv; see the words above, or install Python's venv package (Debian: apt install python3-venv)")
     install("--editable", f"{HOUSE}[{extra}]" if extra else str(HOUSE), *cpu_engine(project))
-    stamp.write_text(f"{wanted} {extra}")
+    stamp.write_text(f"{wanted} {built} {extra}")
 
 
 def cpu_engine(project: str) -> list[str]:
