@@ -54,7 +54,7 @@ def evaluated(step: int, accuracy: float | None = 0.61) -> Evaluated:
         accuracy=accuracy,
         low=0.58 if known else None,
         high=0.64 if known else None,
-        confusion=None,
+        confusion=((610, 390), (0, 0)) if known else None,
         seconds=0.1,
     )
 
@@ -82,6 +82,6 @@ def text_run(num_steps: int = 20, *, written: str = "it was the best of times\n"
             yield sample(step, written[: step * 20])
         if step % 10 == 0:
             yield EpochDone(step=step, epoch=step // 10, loss=1.5, accuracy=0.5, num_examples=50_000, seconds=0.1)
-            yield dataclasses.replace(evaluated(step, 0.57), split="validation", loss=1.45, num_examples=325_824)
-    yield dataclasses.replace(evaluated(num_steps, 0.56), split="test", loss=1.47, num_examples=325_824)
+            yield dataclasses.replace(evaluated(step, 0.57), confusion=None, split="validation", loss=1.45, num_examples=325_824)
+    yield dataclasses.replace(evaluated(num_steps, 0.56), confusion=None, split="test", loss=1.47, num_examples=325_824)
     yield RunEnded(step=num_steps, outcome="finished", seconds=72.0)

@@ -94,7 +94,7 @@ def test_the_picture_tells_what_a_network_writes() -> None:
         texts.append("\n".join(lines_of(shown, 80)))
     shown.close()
     assert "it has not written yet" in texts[0]
-    assert "it wrote after step 5\n    She said: it was the best of times↵it was the best of times↵" in texts[-1].replace("step 20", "step 5")
+    assert "  it wrote after step 20\n    She said: it was the best of times↵it was the best of times↵" in texts[-1]
     for words in [
         "2,600,000 + 325,825 characters of war-and-peace",
         "test       1.470 nats, 56.0 % right   after step 20",
@@ -102,7 +102,7 @@ def test_the_picture_tells_what_a_network_writes() -> None:
         "40.0 %   last 20 batches",
     ]:
         assert words in texts[-1]
-    assert "validation 1.450 nats, 57.0 % right   after step 10" in texts[-3 - 5 * 1 - 8]
+    assert any("validation 1.450 nats, 57.0 % right   after step 10" in text for text in texts)
 
 
 def test_both_ways_of_measuring_are_shown() -> None:

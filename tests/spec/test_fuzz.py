@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from vitral import spec
+from vitral import nets, spec
 from vitral.errors import ShapeError, SpecError, VitralError
+from vitral.spec import sequence_layers as along
 from vitral.spec.layers import Convolution, Dense, Pooling, Residual
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding=.same. with even kernel lengths")
@@ -92,6 +93,58 @@ def some_experiment(r: random.Random) -> dict[str, Any]:
         "data": {"source": "somewhere"},
         "network": {"input": sides, "layers": layers, "loss": {"kind": loss}},
         "training": {"batch_size": r.choice([1, 8, 128]), "optimiser": {"kind": r.choice(["sgd", "adam", "muon", "rmsprop"])}},
+    }
+
+
+def some_step(r: random.Random) -> dict[str, Any]:
+    """A layer for sequences, or one that does not care; its numbers need not fit."""
+    kind = r.choice(
+        ["rnn", "lstm", "gru"] * 3 + ["convolution_1d"] * 4 + ["pooling_1d"] * 2 + ["over_time"] * 3
+        + ["embedding", "repeat", "dense", "dense", "relu", "tanh", "leaky_relu", "dropout", "scale"] + ["flatten", "batch_norm", "convolution"]
+    )  # fmt: skip
+    layer: dict[str, Any] = {"kind": kind}
+    if kind in {"rnn", "lstm", "gru"}:
+        layer |= {"hidden_size": r.choice([1, 2, 3, 5])}
+        layer |= {"bidirectional": r.random() < 0.7} if r.random() < 0.4 else {}
+        layer |= {"activation": r.choice(["tanh", "relu"])} if kind == "rnn" and r.random() < 0.5 else {}
+        layer |= {"forget_bias": 1.0} if kind == "lstm" and r.random() < 0.3 else {}
+    elif kind == "convolution_1d":
+        layer |= {"filters": r.choice([1, 2, 4]), "size": r.choice([1, 2, 3, 3, 4, 9])}
+        layer |= {"padding": r.choice([0, 1, 2, "same"])} if r.random() < 0.7 else {}
+        layer |= {"stride": r.choice([1, 2, 3])} if r.random() < 0.3 else {}
+        layer |= {"bias": r.random() < 0.5} if r.random() < 0.3 else {}
+    elif kind == "pooling_1d":
+        layer |= {"mode": r.choice(["max", "average"]), "size": r.choice([1, 2, 3, 8])}
+    elif kind == "over_time":
+        layer |= {"mode": r.choice(["last", "last", "mean", "max"])}
+    elif kind == "embedding":
+        layer |= {"size": r.choice([1, 3])}
+    elif kind == "repeat":
+        layer |= {"length": r.choice([1, 4])}
+    elif kind == "dense":
+        layer |= {"units": r.choice([1, 3, 7, "symbols"])}
+    elif kind == "scale":
+        layer |= {"factor": r.choice([0.5, 2.0])}
+    elif kind == "convolution":
+        layer |= {"filters": 2, "size": 1}
+    return layer
+
+
+def some_sequences(r: random.Random) -> dict[str, Any]:
+    """An experiment on symbols or on series, whose types are right."""
+    tokens, length = r.random() < 0.5, r.choice([1, 2, 5, 12])
+    layers = [some_step(r) for _ in range(r.randint(1, 5))]
+    if tokens and r.random() < 0.4:
+        layers.insert(0, {"kind": "embedding", "size": r.choice([2, 4])})
+    if r.random() < 0.8:
+        next_symbol = tokens and r.random() < 0.4
+        layers += [{"kind": "dense", "units": "symbols"}] if next_symbol else [{"kind": "over_time"}, {"kind": "dense", "units": 3}]
+    series = {"kind": "series", "length": length, "features": r.choice([1, 3])}
+    return {
+        "name": "fuzz",
+        "data": {"source": "somewhere"},
+        "network": {"input": {"kind": "tokens", "length": length, "symbols": 7} if tokens else series, "layers": layers},
+        "training": {"batch_size": r.choice([1, 8]), "optimiser": {"kind": r.choice(["sgd", "adamw", "muon"])}},
     }
 
 
@@ -219,6 +272,80 @@ def compare(network: spec.Network) -> None:
         assert counter.get_total_flops() == 2 * 2 * (report.multiply_adds - cheap), report.name  # a pair of images, 2 a multiply-add
 
 
+class Step(nn.Module):
+    """The oracle for one layer of a sequence: torch's own module, fed and read as it wants to be; codes are made one-hot."""
+
+    def __init__(self, layer: Any, shape: tuple[int, ...], halves: bool) -> None:
+        super().__init__()
+        self.layer, self.halves, self.symbols = layer, halves, shape[-1]
+        options = {"batch_first": True, "bidirectional": getattr(layer, "bidirectional", False)}
+        same = getattr(layer, "padding", None) == "same"
+        makers: dict[str, Any] = {
+            "embedding": lambda: nn.Embedding(shape[1], layer.size),
+            "rnn": lambda: nn.RNN(shape[1], layer.hidden_size, nonlinearity=layer.activation, **options),
+            "lstm": lambda: nn.LSTM(shape[1], layer.hidden_size, **options),
+            "gru": lambda: nn.GRU(shape[1], layer.hidden_size, **options),
+            "dense": lambda: nn.Linear(shape[-1], layer.units, layer.bias),
+            "convolution_1d": lambda: nn.Conv1d(
+                shape[1], layer.filters, layer.size, layer.stride, "same" if same else layer.padding, bias=layer.bias
+            ),
+            "pooling_1d": lambda: (nn.MaxPool1d if layer.mode == "max" else nn.AvgPool1d)(layer.size),
+            "batch_norm": lambda: nn.BatchNorm1d(shape[0]),
+        }
+        if layer.kind in makers:
+            self.own = makers[layer.kind]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        kind = self.layer.kind
+        if kind != "embedding" and not x.is_floating_point():
+            x = nn.functional.one_hot(x, self.symbols).float()  # the first layer, whatever it is
+        match kind:
+            case "rnn" | "lstm" | "gru":
+                return self.own(x)[0]  # type: ignore[no-any-return]
+            case "convolution_1d" | "pooling_1d":
+                return self.own(x.transpose(1, 2)).transpose(1, 2)  # type: ignore[no-any-return]
+            case "over_time":
+                return self._over_time(x)
+            case "repeat":
+                return torch.stack([x] * self.layer.length, 1)
+            case "scale":
+                return self.layer.factor * x  # type: ignore[no-any-return]
+            case "embedding" | "dense" | "batch_norm":
+                return self.own(x)  # type: ignore[no-any-return]
+        return build(self.layer, tuple(x.shape[1:])).eval()(x)  # type: ignore[no-any-return]
+
+    def _over_time(self, x: torch.Tensor) -> torch.Tensor:
+        if self.layer.mode != "last":
+            return x.mean(1) if self.layer.mode == "mean" else x.amax(1)
+        half = x.shape[2] // 2
+        return torch.cat([x[:, -1, :half], x[:, 0, half:]], 1) if self.halves else x[:, -1]
+
+
+def compare_sequences(network: spec.Network) -> None:
+    """Ask torch for every shape and parameter that the specification claims, and the built network for torch's very numbers."""
+    draw = torch.Generator().manual_seed(1)
+    x = torch.randn(2, *network.shape, generator=draw)
+    if isinstance(network.input, spec.Tokens):
+        x = torch.randint(0, network.num_symbols, (2, network.input.length), generator=draw)
+    net, y, halves = nets.build(network, seed=0).eval(), x, False
+    for report in network.reports:
+        module = Step(report.layer, report.input, halves).eval()
+        own = net.get_submodule(report.name)
+        if hasattr(module, "own"):
+            module.own.load_state_dict(own.state_dict())
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            y = module(y)
+        assert tuple(y.shape[1:]) == report.output, (report.name, tuple(y.shape[1:]), report.output)
+        assert sum(p.numel() for p in module.parameters()) == report.parameters.value, report.name
+        if report.layer.kind in {"dense", "convolution_1d"}:
+            assert counter.get_total_flops() == 2 * 2 * report.multiply_adds, report.name
+        halves = getattr(report.layer, "bidirectional", False) or (
+            halves and report.layer.kind in {"relu", "tanh", "leaky_relu", "dropout", "scale", "pooling_1d"}
+        )
+    with torch.no_grad():
+        torch.testing.assert_close(net(x), y, atol=1e-5, rtol=1e-4)
+
+
 def flat(reports: Any) -> list[Any]:
     return [row for report in reports for row in (report, *flat(report.inner))]
 
@@ -251,6 +378,22 @@ def check_spoilt(r: random.Random) -> None:
     experiment = judge(spoil(r, some_experiment(r)))
     if experiment and experiment.network.multiply_adds < 1e8:
         compare(experiment.network)
+
+
+def check_sequences(r: random.Random) -> None:
+    values = some_sequences(r)
+    experiment = judge(values)
+    if experiment:
+        compare_sequences(experiment.network)
+        return
+    with pytest.raises(ShapeError, match=r'layer \d+ "[a-z0-9_]+"'):
+        spec.parse(values)
+
+
+def check_spoilt_sequences(r: random.Random) -> None:
+    experiment = judge(spoil(r, some_sequences(r)))
+    if experiment and experiment.reads_sequences and experiment.network.multiply_adds < 1e6 and max(experiment.network.shape) < 1000:
+        compare_sequences(experiment.network)
 
 
 def check_named(r: random.Random) -> None:
@@ -314,7 +457,7 @@ BASE = {
         ],
     },
 }
-CHECKS = [check_valid, check_spoilt, check_named, check_windows, check_bytes]
+CHECKS = [check_valid, check_spoilt, check_sequences, check_spoilt_sequences, check_named, check_windows, check_bytes]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -337,6 +480,30 @@ def test_the_generator_makes_what_builds_and_what_does_not() -> None:
     assert 60 < sum(built) < 240
     spoilt = [judge(spoil(random.Random(seed), some_experiment(random.Random(seed)))) is not None for seed in range(300)]
     assert 0 < sum(spoilt) < 150
+    drawn = [some_sequences(random.Random(seed)) for seed in range(300)]
+    good = [experiment for values in drawn if (experiment := judge(values))]
+    assert 60 < len(good) < 240
+    kinds = {layer.kind for experiment in good for layer in experiment.network.layers}
+    assert {"embedding", "rnn", "lstm", "gru", "over_time", "repeat", "convolution_1d", "pooling_1d", "dense"} <= kinds
+    assert {experiment.network.predicts_next for experiment in good} == {True, False}
+
+
+@pytest.mark.parametrize("where", ["shape", "parameters", "cost"])
+def test_the_harness_sees_a_planted_bug_in_sequences(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, count, cost = along.Pooling1d.output, along.Recurrent.parameters, along.Convolution1d.multiply_adds
+    if where == "shape":
+        monkeypatch.setattr(along.Pooling1d, "output", lambda self, shape: (pool(self, shape)[0] + 1, shape[1]))
+    elif where == "parameters":
+        monkeypatch.setattr(along.Recurrent, "parameters", lambda self, shape: count(self, shape)._replace(value=count(self, shape).value + 1))
+    else:
+        monkeypatch.setattr(along.Convolution1d, "multiply_adds", lambda self, shape: cost(self, shape) + 1)
+
+    def harness() -> None:
+        for seed in range(200):
+            check_sequences(random.Random(seed))
+
+    with pytest.raises(AssertionError):
+        harness()
 
 
 @pytest.mark.parametrize("where", ["shape", "parameters", "cost", "crash"])

@@ -61,8 +61,10 @@ def _print(info: RunInfo, experiment: Experiment, written: Sequence[SampleWritte
     out.print(f"[bold]{escape(info.id)}[/bold]   {escape(title_of(experiment))}")
     if not written:
         settings = experiment.training.samples
-        steps = ", ".join(thousands(step) for step in settings.at)
-        out.print(f"It has written nothing yet; it will after step {steps}. See [bold]{command()} sample[/bold] for a text at any time.")
+        when = [f"after step {', '.join(thousands(step) for step in settings.at)}"] if settings.at else []
+        when += [f"after each {thousands(settings.every)} steps"] if settings.every else []
+        words = f"It has written nothing yet; it will {' and '.join(when)}." if when else "It writes nothing while it learns."
+        out.print(f"{words} See [bold]{command()} sample[/bold] for a text at any time.")
         return
     first = written[0]
     narrowed = [f"top {first.top_k}"] if first.top_k else []

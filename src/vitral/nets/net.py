@@ -14,11 +14,16 @@ from torch import Tensor, nn
 from vitral.errors import StoreError
 from vitral.nets.blocks import Dropout, Stack
 from vitral.nets.recurrent import Recurrent
+from vitral.nets.sequence_layers import Convolution1d, Embedding, StepDense
+from vitral.nets.sequences import Sequences, numbers
 from vitral.nets.whiten import whitening_kernels
 from vitral.spec.base import Layer
 from vitral.spec.layers import Convolution
 from vitral.spec.network import Network
 from vitral.spec.weighted import Learning
+
+
+CODE_READERS = (Embedding, Recurrent, StepDense, Convolution1d)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +53,16 @@ class Net(Stack):
         self._network = network
         self._generator = generator
         self._specs = dict(layers_by_path)
+        self._reads_codes = isinstance(layers[self._names[0]], CODE_READERS)
+
+    def forward(self, x: Tensor | Sequences) -> Tensor:
+        """Send x through all layers; codes are made one-hot where the first layer does not look them up itself."""
+        if self._reads_codes or (x.values if isinstance(x, Sequences) else x).is_floating_point():
+            return super().forward(x)
+        return super().forward(x.each(self._one_hot) if isinstance(x, Sequences) else self._one_hot(x))
+
+    def _one_hot(self, codes: Tensor) -> Tensor:
+        return numbers(codes, self._network.num_symbols, next(self.parameters(), torch.empty(0)).dtype)
 
     @property
     def network(self) -> Network:

@@ -161,6 +161,9 @@ class Finished:
         Raises:
             DataError: a file is no picture, or too large; or the network knows no classes.
         """
+        if self.experiment.reads_sequences:
+            read = "a text" if self.experiment.network.predicts_next else "sequences"
+            raise DataError(f"run {self.id} learned from {read}: expected a network that names pictures; use another run")
         if not self.classes:
             raise DataError(f"run {self.id} learned numbers, not classes: expected a network that names things; use another run")
         if len(images) > MAX_PICTURES:
