@@ -29,20 +29,23 @@ def vitral(*arguments: str, cwd: Path = HOUSE) -> subprocess.CompletedProcess[st
 
 def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     code = "\n".join(blocks("README.md", "python"))
-    assert code.count("import vitral") == 3
+    assert code.count("import vitral") == 4
     script = tmp_path / "readme.py"
     script.write_text(code, encoding="utf-8")
     ended = subprocess.run(
         [sys.executable, "-W", "error", str(script)], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300
     )
     assert ended.returncode == 0, ended.stderr
-    first, *measured, last, arithmetic = ended.stdout.splitlines()
+    first, *measured, last, arithmetic, inside = ended.stdout.splitlines()
     share = re.fullmatch(r"(0\.\d{3}) of the test images are named rightly; [\d,]+ parameters", first)
     assert share is not None, first
     assert float(share[1]) > 0.9, "digits are easy"
     assert re.fullmatch(r"\d+ 0\.\d+", measured[0])
     assert last.startswith("digits-")
     assert "=" in arithmetic
+    spread, dead, moved = map(float, inside.split())
+    assert spread > 0 <= dead < 1
+    assert 0 < moved < 0.1
 
 
 def test_the_python_is_the_same_in_both_languages() -> None:

@@ -5,7 +5,7 @@ Example:
     >>> vitral.describe("default").rows[1].parameters
     '16x5x5x3+16 = 1216'
 
-``fit``, ``stream``, ``load`` and ``describe`` are imported when they are first used, so ``import vitral`` costs nothing.
+``fit``, ``stream``, ``load``, ``describe`` and ``watch`` are imported when they are first used, so ``import vitral`` costs nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if TYPE_CHECKING:
-    from vitral.runtime.library import Trained, describe, fit, load, stream
+    from vitral.runtime.library import Trained, describe, fit, load, stream, watch
 
-__all__ = ["Trained", "describe", "fit", "load", "stream"]
+__all__ = ["Trained", "describe", "fit", "load", "stream", "watch"]
 
 
 def __getattr__(name: str) -> Any:

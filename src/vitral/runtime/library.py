@@ -1,10 +1,10 @@
-"""What ``import vitral`` offers: the same things as the command line, as four functions and one value."""
+"""What ``import vitral`` offers: the same things as the command line, and a look into any model of one's own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitral import settings
 from vitral.events import Evaluated, Event, RunStarted
@@ -14,7 +14,10 @@ from vitral.spec.table import Description
 from vitral.spec.table import describe as lay_out
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from vitral.nets.net import Net
+    from vitral.probe.watch import Watch
     from vitral.runtime.finished import Answer, Finished
     from vitral.store.states import State
 
@@ -116,6 +119,37 @@ def describe(experiment: str | Path | Experiment = "default", sets: Sequence[str
         ``vitral.describe("default").rows[1].parameters`` is ``16x5x5x3+16 = 1216``.
     """
     return lay_out(choose(experiment, sets))
+
+
+def watch(
+    model: nn.Module,
+    layers: str | Iterable[str] | None = None,
+    *,
+    every: int = 1,
+    rate: float | None = None,
+    share: float | None = None,
+    **settings: Any,
+) -> Watch:
+    """See what goes on inside a model of one's own while it learns, in one's own training loop; the training keeps its bits.
+
+    Args:
+        model: any torch module.
+        layers: names or patterns such as "features.*"; all that compute something by default.
+        every: look at each so many-th step.
+        rate: but at most so many times a second.
+        share: and never so often that looking takes more than this share of the time.
+        settings: what, limit, example, keep and passes, as ``vitral.probe.watch`` describes them.
+
+    Returns:
+        A context manager that gives a ``Seen``.
+    Raises:
+        SpecError: no such layer, or a setting that makes no sense.
+    Example:
+        ``with vitral.watch(model, rate=10) as seen: train(model)``, then ``seen["conv1"].activation.figures.max``.
+    """
+    from vitral.probe import watch as probe
+
+    return probe.watch(model, layers, every=every, rate=rate, share=share, **settings)
 
 
 class Trained:

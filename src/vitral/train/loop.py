@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from vitral.train.lessons import Batch
 from vitral.train.memory import keep_freed
 from vitral.train.optimise import Optimiser
 from vitral.train.progress import Progress
-from vitral.train.state import AVERAGE, DROPOUT, MEMORY, NET, State, keep, part, put_back
+from vitral.train.state import AVERAGE, DROPOUT, MEMORY, NET, State, fits, keep, part, put_back
 from vitral.train.subjects import Taught, lessons
 
 
@@ -126,6 +126,25 @@ class Trainer:
         else:
             self._optimiser.set(self.controls.optimiser, self.controls.decay)
         self._changes.append(ControlChanged(step=self.step, name=name, before=before.get(name), after=self.controls.get(name)))
+        return self._changes[-1]
+
+    def wear(self, weights: Mapping[str, Tensor], origin: str) -> ControlChanged:
+        """Go on with other weights, such as those of a snapshot: the optimiser begins without memory, and a moving average begins here.
+
+        Args:
+            weights: by name, as ``net.state_dict()`` has them, of any number format.
+            origin: where they come from, for the record.
+        Returns:
+            The event that ``events()`` will give next.
+        Raises:
+            StoreError: they belong to another network; nothing has changed then.
+        """
+        fits(weights, self.net.state_dict())
+        put_back("", self.net.state_dict(), weights)
+        self.net.forget()
+        self._optimiser = self._new_optimiser()
+        self._average = Average(self.net, self.experiment.training.average) if self.experiment.training.average else None
+        self._changes.append(ControlChanged(step=self.step, name="weights", before=None, after=origin))
         return self._changes[-1]
 
     def state(self) -> State:

@@ -52,6 +52,13 @@ def put_back(prefix: str, targets: Mapping[str, Tensor], tensors: Mapping[str, T
         StoreError: a name or a shape differs: the checkpoint belongs to another network.
     """
     found = part(tensors, prefix)
+    fits(found, targets, prefix)
+    for name, target in targets.items():
+        target.copy_(found[name])
+
+
+def fits(found: Mapping[str, Tensor], targets: Mapping[str, Tensor], prefix: str = "") -> None:
+    """Insist that both have the same names and shapes. Raises StoreError with the first that differs."""
     if different := sorted(found.keys() ^ targets.keys()):
         raise StoreError(
             f'the checkpoint does not fit this network: "{prefix}{different[0]}" stands in only one of them; use its own experiment'
@@ -60,4 +67,3 @@ def put_back(prefix: str, targets: Mapping[str, Tensor], tensors: Mapping[str, T
         if target.shape != found[name].shape:
             sizes = ["x".join(map(str, t.shape)) or "1" for t in (target, found[name])]
             raise StoreError(f'the checkpoint does not fit this network: "{prefix}{name}" should be {sizes[0]}, is {sizes[1]}')
-        target.copy_(found[name])
