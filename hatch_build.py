@@ -25,6 +25,13 @@ class Page(BuildHookInterface):  # type: ignore[type-arg]
         return [] if self.page.is_built() else [self.page.NODE]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the page, and take it into what is packed although git ignores it."""
-        self.page.build()
+        """Build the page, and take it into what is packed although git ignores it.
+
+        Where npm's registry cannot be reached the package is installed all the same: everything in the terminal works, and
+        ``vitral open`` says how to build the page.
+        """
+        try:
+            self.page.build()
+        except SystemExit as cause:
+            self.app.display_warning(f"installed without the page: {cause}")
         build_data["artifacts"].append("src/vitral/server/static/**")

@@ -229,6 +229,7 @@ class Lesson:
                     out.retain_grad()
                 seen[name] = out
                 return out.clone()
+
             return hook
 
         net.eval()
@@ -405,7 +406,13 @@ def main() -> None:
     lesson = Lesson(options.experiment, options.set)
     lesson.pace = options.pace
     threading.Thread(target=lesson.train, daemon=True).start()
-    routes: list[Any] = [WebSocketRoute("/ws/runs/{run}", live), Route("/api/runs", list_runs), Route("/api/zoo", list_zoo), Route("/", page), Route("/api/images", take_image, methods=["POST"])]
+    routes: list[Any] = [
+        WebSocketRoute("/ws/runs/{run}", live),
+        Route("/api/runs", list_runs),
+        Route("/api/zoo", list_zoo),
+        Route("/", page),
+        Route("/api/images", take_image, methods=["POST"]),
+    ]
     routes.append(Mount("/assets", StaticFiles(directory=STATIC / "assets", check_dir=False)))
     uvicorn.run(Starlette(routes=routes), host="127.0.0.1", port=options.port, log_level="warning")
 

@@ -227,7 +227,11 @@ def test_sequences_are_learned_measured_and_shown(place: Path, steps: str) -> No
     [
         ("tale", ["evaluate", "--tta"], 'characters cannot be measured in the way "flip"; use one of test, validation, train'),
         ("steps", ["evaluate", "--split", "validation"], 'sequences cannot be measured in the way "validation"; use one of one'),
-        ("steps", ["show", "--samples"], "writes no texts: expected a network that predicts the next symbol; use a run such as text-default"),
+        (
+            "steps",
+            ["show", "--samples"],
+            "writes no texts: expected a network that predicts the next symbol; use a run such as text-default",
+        ),
         ("steps", ["sample"], "writes no text: expected a network that says which symbol comes next"),
         ("tale", ["predict", "last", "x.png"], "learned from a text: expected a network that names pictures"),
         ("tale", ["train", "tale.toml", "--set", "training.samples.prompt=ñandú"], "training.samples.prompt does not fit tale.txt: "),

@@ -111,7 +111,9 @@ def test_what_goes_out_comes_in_again(loss, name):
     again = write_convnetjs(back)
     first, second = ([layer for layer in v["layers"] if "filters" in layer] for v in (values, again))
     for one, other in zip(first, second, strict=True):
-        np.testing.assert_allclose([list(f["w"].values()) for f in one["filters"]], [list(f["w"].values()) for f in other["filters"]], atol=1e-15)
+        np.testing.assert_allclose(
+            [list(f["w"].values()) for f in one["filters"]], [list(f["w"].values()) for f in other["filters"]], atol=1e-15
+        )
 
 
 def test_dropout_that_comes_in_trains_as_it_did_there():

@@ -10,7 +10,11 @@ from vitral.probe.backward import explain_gradient
 from vitral.probe.portrait import layers_of, portray
 from vitral.spec.network import Network
 
-INNER = [{"kind": "convolution", "name": "c", "filters": 6, "size": 3, "padding": "same", "bias": False}, {"kind": "batch_norm"}, {"kind": "relu"}]
+INNER = [
+    {"kind": "convolution", "name": "c", "filters": 6, "size": 3, "padding": "same", "bias": False},
+    {"kind": "batch_norm"},
+    {"kind": "relu"},
+]
 LAYERS = [
     {"kind": "convolution", "filters": 4, "size": 3, "stride": 2, "padding": 1},
     {"kind": "leaky_relu", "slope": 0.2},
@@ -28,7 +32,9 @@ LAYERS = [
 
 @pytest.fixture
 def net():
-    net = build(Network.model_validate({"input": (3, 15, 14), "layers": LAYERS, "loss": {"kind": "softmax", "label_smoothing": 0.1}}), seed=4)
+    net = build(
+        Network.model_validate({"input": (3, 15, 14), "layers": LAYERS, "loss": {"kind": "softmax", "label_smoothing": 0.1}}), seed=4
+    )
     torch.manual_seed(5)
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

@@ -124,7 +124,10 @@ class Shuffle(nn.Module):
 class Excite(nn.Module):
     def __init__(self, c):
         super().__init__()
-        self.body, self.gate = nn.Sequential(conv(c, c), nn.SiLU(inplace=True)), nn.Sequential(nn.AdaptiveAvgPool2d(1), conv(c, c, 1), nn.Sigmoid())
+        self.body, self.gate = (
+            nn.Sequential(conv(c, c), nn.SiLU(inplace=True)),
+            nn.Sequential(nn.AdaptiveAvgPool2d(1), conv(c, c, 1), nn.Sigmoid()),
+        )
 
     def forward(self, x):
         y = self.body(x)
@@ -171,7 +174,11 @@ class Attend(nn.Module):
 class Vit(nn.Module):
     def __init__(self):
         super().__init__()
-        self.patch, self.token, self.place = nn.Conv2d(3, 8, 4, stride=4), nn.Parameter(torch.randn(1, 1, 8)), nn.Parameter(torch.randn(1, 17, 8))
+        self.patch, self.token, self.place = (
+            nn.Conv2d(3, 8, 4, stride=4),
+            nn.Parameter(torch.randn(1, 1, 8)),
+            nn.Parameter(torch.randn(1, 17, 8)),
+        )
         self.body, self.head = nn.Sequential(Attend(8), Attend(8)), nn.Linear(8, 5)
 
     def forward(self, x):
@@ -579,7 +586,7 @@ def lived(make, inputs, step=learn, *, watched):
     """Train a few steps and give everything that could differ, and the model."""
     torch.manual_seed(7)
     random.seed(7)
-    np.random.seed(7)  # noqa: NPY002 - the state that must not move
+    np.random.seed(7)
     model = make()
     source = torch.Generator().manual_seed(11)
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
@@ -611,7 +618,12 @@ def hooks_on(model):
 
 
 @pytest.mark.filterwarnings(
-    "ignore:LSTM with projections", "ignore:None of the inputs have requires_grad", "ignore:Full backward hook is firing", "ignore:.*nested tensor.*", "ignore:Lazy modules", "ignore:.*lazy.*"
+    "ignore:LSTM with projections",
+    "ignore:None of the inputs have requires_grad",
+    "ignore:Full backward hook is firing",
+    "ignore:.*nested tensor.*",
+    "ignore:Lazy modules",
+    "ignore:.*lazy.*",
 )
 @pytest.mark.parametrize("passes", ["training", "all"])
 @pytest.mark.parametrize("name", CASES)

@@ -107,9 +107,7 @@ def test_the_network_is_read_and_nothing_else():
 
 
 def test_a_prompt_with_unknown_characters_is_refused_before_anything_starts(tmp_path):
-    with pytest.raises(
-        ShapeError, match=r"^training\.samples\.prompt does not fit procedural: 'Z', 'ñ' are not among the 9 symbols"
-    ):
+    with pytest.raises(ShapeError, match=r"^training\.samples\.prompt does not fit procedural: 'Z', 'ñ' are not among the 9 symbols"):
         begin(tmp_path / "w", prompt="aZbñ")
     assert not (tmp_path / "w").exists()
 

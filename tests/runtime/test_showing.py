@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from harness import tiny
 from PIL import Image
 
+from harness import tiny
 from vitral import wire
 from vitral.data.augment import Augmenter
 from vitral.errors import DataError, ShapeError, SpecError, StoreError
@@ -261,7 +261,11 @@ def test_augmented_copies_are_those_that_the_next_epochs_will_meet(stage):
     values, blobs = answer(own.answer("augmented", {"number": 5, "example": 12}))
     assert values["epoch"] == 2
     vary = Augmenter(
-        run.experiment.augmentation, run.dataset.train, run.dataset.statistics, normalise=run.experiment.data.normalise, seed=run.experiment.seed
+        run.experiment.augmentation,
+        run.dataset.train,
+        run.dataset.statistics,
+        normalise=run.experiment.data.normalise,
+        seed=run.experiment.seed,
     )
     plain = run.dataset.train.pixels[12].numpy()
     for epoch, copy_ in enumerate(blobs[values["images"]], start=1):
@@ -269,7 +273,9 @@ def test_augmented_copies_are_those_that_the_next_epochs_will_meet(stage):
         mean, spread = np.array(run.dataset.statistics.mean), np.array(run.dataset.statistics.deviation)
         np.testing.assert_allclose(copy_, 255 * (exact * spread + mean), atol=0.5)
         inside = copy_[1:-1, 1:-1]
-        moved = [np.roll(flipped, (dy, dx), (0, 1))[1:-1, 1:-1] for flipped in (plain, plain[:, ::-1]) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+        moved = [
+            np.roll(flipped, (dy, dx), (0, 1))[1:-1, 1:-1] for flipped in (plain, plain[:, ::-1]) for dy in (-1, 0, 1) for dx in (-1, 0, 1)
+        ]
         assert any((inside == one).all() for one in moved)
 
 
@@ -335,9 +341,24 @@ def test_a_fault_in_taking_note_never_reaches_the_training(stage, monkeypatch):
         ("explain", {"layer": "conv1", "place": [9, 9, 9]}, ShapeError, "there is no window"),
         ("explain", {"layer": "conv1", "place": "0,0,0"}, SpecError, r"place is a list of whole numbers, as \[3, 10, 12\], got '0,0,0'"),
         ("explain", {"layer": "conv1", "place": [0, 0, -1]}, SpecError, "each number of place is a whole number from 0 on, got -1"),
-        ("explain", {"layer": "conv1", "place": [0, 0, 0], "example": 32}, DataError, "no example 32: the test split has 32 images; use 0 to 31"),
-        ("explain", {"layer": "conv1", "place": [0, 0, 0], "split": "all"}, SpecError, "there is no split 'all'; expected one of test, train"),
-        ("explain", {"layer": "conv1", "place": [0, 0, 0], "at": 3}, StoreError, "step 3 were not kept: the nearest one is [24]; choose a step"),
+        (
+            "explain",
+            {"layer": "conv1", "place": [0, 0, 0], "example": 32},
+            DataError,
+            "no example 32: the test split has 32 images; use 0 to 31",
+        ),
+        (
+            "explain",
+            {"layer": "conv1", "place": [0, 0, 0], "split": "all"},
+            SpecError,
+            "there is no split 'all'; expected one of test, train",
+        ),
+        (
+            "explain",
+            {"layer": "conv1", "place": [0, 0, 0], "at": 3},
+            StoreError,
+            "step 3 were not kept: the nearest one is [24]; choose a step",
+        ),
         ("confusion", {"true": 4, "said": 0}, DataError, "there are 4 classes: expected numbers from 0 to 3, got 4 and 0"),
         ("confusion", {"true": 1}, SpecError, "said is a whole number from 0 on, got None"),
         ("predict", {"image": "nowhere.png"}, DataError, "nowhere.png: expected a picture, got no such file"),

@@ -20,7 +20,13 @@ def material(name, tmp_path):
     if name == "text":
         path = tmp_path / "song.txt"
         path.write_text("de la mar el mero, y de la tierra el carnero\n" * 60, encoding="utf-8")
-        sets = (f'data.source="{path}"', "network.input.length=20", "network.layers.lstm1.hidden_size=16", "training.batch_size=4", 'training.samples.prompt="de "')
+        sets = (
+            f'data.source="{path}"',
+            "network.input.length=20",
+            "network.layers.lstm1.hidden_size=16",
+            "training.batch_size=4",
+            'training.samples.prompt="de "',
+        )
         return gather(zoo.load("text-default", sets))
     return gather(zoo.load(name, (*SMALL, "network.layers.lstm1.hidden_size=12") if "lstm" in name else SMALL))
 

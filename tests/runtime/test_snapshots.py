@@ -4,9 +4,9 @@ import json
 
 import pytest
 import torch
-from harness import tiny
 from safetensors.torch import load, save
 
+from harness import tiny
 from vitral.errors import DataError, StoreError
 from vitral.events import ControlChanged
 from vitral.nets import build, zoo
@@ -52,7 +52,9 @@ def test_a_run_goes_on_with_the_weights_of_a_file_and_records_it(tmp_path):
             told.append(event)
             if len(told) == 4:
                 change = snapshots.load(run.trainer, path)
-                assert all(torch.equal(a, b) for a, b in zip(run.trainer.net.state_dict().values(), other.net.state_dict().values(), strict=True))
+                assert all(
+                    torch.equal(a, b) for a, b in zip(run.trainer.net.state_dict().values(), other.net.state_dict().values(), strict=True)
+                )
                 assert all(torch.equal(run.trainer._average.tensors[name], value) for name, value in other.net.state_dict().items())
     changes = [event for event in told if isinstance(event, ControlChanged)]
     assert changes == [change]

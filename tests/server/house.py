@@ -168,7 +168,9 @@ class Server:
     @contextlib.asynccontextmanager
     async def page(self, run: str = "current", query: str = "", **more: Any) -> AsyncIterator[Page]:
         address = f"{self.address.replace('http', 'ws', 1)}/ws/runs/{run}{query}"
-        async with websockets.connect(address, additional_headers=self.headers, max_size=None, proxy=None, compression=None, **more) as line:
+        async with websockets.connect(
+            address, additional_headers=self.headers, max_size=None, proxy=None, compression=None, **more
+        ) as line:
             yield Page(line)
 
     def kill(self, number: int = signal.SIGKILL) -> None:

@@ -113,7 +113,19 @@ def test_whoever_changes_something_must_say_from_where(tmp_path: Path) -> None:
 def test_there_is_nothing_beside_what_is_declared(tmp_path: Path) -> None:
     async def scene() -> None:
         found = house.parts(tmp_path)
-        for path in ["/nothing", "/api", "/api/", "/api/runs/", "//", "/api/runs/a/b", "/ws/runs/a", "/assets", "/open/", "/docs", "/%2e%2e"]:
+        for path in [
+            "/nothing",
+            "/api",
+            "/api/",
+            "/api/runs/",
+            "//",
+            "/api/runs/a/b",
+            "/ws/runs/a",
+            "/assets",
+            "/open/",
+            "/docs",
+            "/%2e%2e",
+        ]:
             assert (await house.ask(found.app, "GET", path, {"host": house.HOST})).status == 401, path
             assert (await house.ask(found.app, "GET", path, house.let_in(found))).status == 404, path
         for path in ["/ws", "/ws/runs/a/b", "/api/runs", "/"]:
@@ -166,7 +178,9 @@ def test_a_body_is_cut_off_while_it_is_read(tmp_path: Path) -> None:
             read.append(len(await request.body()))
             return PlainTextResponse("in")
 
-        found = house.parts(tmp_path, more=[Route("/new", endpoint, methods=["POST"])], doors=[Door("/new", Policy(frozenset({"POST"}), limit=100_000))])
+        found = house.parts(
+            tmp_path, more=[Route("/new", endpoint, methods=["POST"])], doors=[Door("/new", Policy(frozenset({"POST"}), limit=100_000))]
+        )
         fine = await house.ask(found.app, "POST", "/new", house.let_in(found), b"x" * 100_000)
         assert (fine.status, read) == (200, [100_000])
         for more in ({}, {"content-length": "100001"}, {"content-length": "5"}, {"content-length": "-1"}, {"content-length": "1e3"}):

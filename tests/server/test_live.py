@@ -21,6 +21,7 @@ def play(scene: Any) -> Any:
 
 def test_every_event_arrives_once_and_in_order(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         async with server.page() as page:
             await page.until(lambda page: page.position > 300)
@@ -35,6 +36,7 @@ def test_every_event_arrives_once_and_in_order(shared: house.Server) -> None:
 
 def test_a_page_goes_on_from_its_position(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         async with server.page() as page:
             await page.until(lambda page: len(page.events) > 50)
@@ -58,6 +60,7 @@ def test_a_page_goes_on_from_its_position(shared: house.Server) -> None:
 
 def test_a_long_curve_is_thinned_and_stays_whole(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         async with server.page() as page:
             await page.ask("pause")
@@ -79,6 +82,7 @@ def test_a_long_curve_is_thinned_and_stays_whole(shared: house.Server) -> None:
 
 def test_pause_batch_and_questions(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         async with server.page() as page, server.page() as other:
             assert (await page.ask("pause"))["ok"]
@@ -96,6 +100,7 @@ def test_pause_batch_and_questions(shared: house.Server) -> None:
 
 def test_what_is_no_command_is_answered_in_a_line(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         async with server.page() as page:
             await page.take()
@@ -118,6 +123,7 @@ def test_what_is_no_command_is_answered_in_a_line(shared: house.Server) -> None:
 
 def test_pictures_are_made_for_who_looks_and_once_for_all(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         async with server.page() as page, server.page() as other, server.page() as blind:
             before = (await page.ask("made"))["made"]
@@ -137,6 +143,7 @@ def test_pictures_are_made_for_who_looks_and_once_for_all(shared: house.Server) 
 
 def test_the_newest_picture_wins_and_a_paused_run_shows_it_to_who_comes_late(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         async with server.page() as page:
             await page.ask("look", example=3)
@@ -203,6 +210,7 @@ def test_for_a_stuck_page_alone_no_pictures_are_made(tmp_path: Path, monkeypatch
 
 def test_a_page_that_asks_and_never_takes_is_sent_away(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         line = await stuck(server)
         text = json.dumps({"kind": "ping", "id": "x" * 60}).encode()
@@ -248,6 +256,7 @@ def test_a_process_that_loses_its_words_is_ended(server: house.Server) -> None:
 
 def test_commands_in_flight_when_a_page_leaves_are_nobodys(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         async with server.page() as page:
             await page.line.send(json.dumps({"kind": "slow", "seconds": 0.5, "id": 1}))
@@ -259,6 +268,7 @@ def test_commands_in_flight_when_a_page_leaves_are_nobodys(shared: house.Server)
 
 def test_more_commands_than_can_wait_are_refused(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         async with server.page() as page:
             await page.line.send(json.dumps({"kind": "slow", "seconds": 1, "id": 1000}))
@@ -303,6 +313,7 @@ def test_restart_ends_the_run_and_leads_to_a_new_one(server: house.Server) -> No
 
 def test_a_run_that_cannot_begin_says_why(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         with server.client() as client:
             text = client.get("/api/zoo").json()["experiments"]
@@ -349,6 +360,7 @@ def test_a_closing_server_tells_its_pages_to_come_back(server: house.Server) -> 
 
 def test_a_run_that_is_not_there(shared: house.Server) -> None:
     server = shared
+
     async def scene() -> None:
         async with server.page("nothing-like-this") as page:
             with pytest.raises(websockets.ConnectionClosed) as closed:

@@ -494,7 +494,9 @@ def test_the_harness_sees_a_planted_bug_in_sequences(where: str, monkeypatch: py
     if where == "shape":
         monkeypatch.setattr(along.Pooling1d, "output", lambda self, shape: (pool(self, shape)[0] + 1, shape[1]))
     elif where == "parameters":
-        monkeypatch.setattr(along.Recurrent, "parameters", lambda self, shape: count(self, shape)._replace(value=count(self, shape).value + 1))
+        monkeypatch.setattr(
+            along.Recurrent, "parameters", lambda self, shape: count(self, shape)._replace(value=count(self, shape).value + 1)
+        )
     else:
         monkeypatch.setattr(along.Convolution1d, "multiply_adds", lambda self, shape: cost(self, shape) + 1)
 

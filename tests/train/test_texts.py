@@ -311,7 +311,12 @@ def same(a, b):
     return not differing and {**a.values, **clocks} == b.values
 
 
-RECIPE = {"average": 0.8, "optimiser": {"kind": "adamw", "learning_rate": 0.02}, "clip": 0.5, "schedule": {"kind": "cosine", "warm_up": 0.1}}
+RECIPE = {
+    "average": 0.8,
+    "optimiser": {"kind": "adamw", "learning_rate": 0.02},
+    "clip": 0.5,
+    "schedule": {"kind": "cosine", "warm_up": 0.1},
+}
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -325,7 +330,7 @@ def test_interrupted_after_any_event_it_goes_on_to_the_same_bits(text, precision
     assert len(events) == 1 + 3 * (4 + 1 + 1) + 1 + 1
     assert any(not name.startswith("memory") for name in states[0].tensors)
     assert [sum(name.startswith("memory") for name in state.tensors) for state in states[:2]] == [0, 3]
-    for number in range(0, len(events) - 1):
+    for number in range(len(events) - 1):
         second = Trainer(spec, text)
         assert second.load(states[number]) == (True, ())
         resumed = second.events()

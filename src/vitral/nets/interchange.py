@@ -161,10 +161,12 @@ def write_convnetjs(net: Net) -> Values:
         if isinstance(layer, spec.Convolution | spec.Dense):
             values |= _weights(net.get_submodule(report.name), _sides(entered), owed)
             laid, owed = None, 1.0
-        elif owed != 1.0 and not isinstance(layer, spec.Dropout | spec.Activation | spec.Pooling | spec.Maxout):
-            raise SpecError(f'layer {report.number} "{report.name}" ({layer.kind}) stands behind dropout, whose size it would change; {CURE}')
-        elif owed != 1.0 and isinstance(layer, spec.Activation) and layer.kind != "relu":
-            raise SpecError(f'layer {report.number} "{report.name}" ({layer.kind}) stands behind dropout, whose size it would change; {CURE}')
+        elif (owed != 1.0 and not isinstance(layer, spec.Dropout | spec.Activation | spec.Pooling | spec.Maxout)) or (
+            owed != 1.0 and isinstance(layer, spec.Activation) and layer.kind != "relu"
+        ):
+            raise SpecError(
+                f'layer {report.number} "{report.name}" ({layer.kind}) stands behind dropout, whose size it would change; {CURE}'
+            )
         written.append(values)
     if owed != 1.0:
         raise SpecError(f"the network ends with dropout, which ConvNetJS scales otherwise; {CURE}")
@@ -219,7 +221,9 @@ class Place:
         kernels = self.values.get("filters")
         units = self.count("out_depth")
         if not isinstance(kernels, list) or len(kernels) != units:
-            raise DataError(f"{self.name}: expected {units} filters, got {len(kernels) if isinstance(kernels, list) else 'none'}; save it again")
+            raise DataError(
+                f"{self.name}: expected {units} filters, got {len(kernels) if isinstance(kernels, list) else 'none'}; save it again"
+            )
         channels, height, width = _sides(report.input)
         if self.kind == "conv":
             size = self.count("sy", self.count("sx")), self.count("sx"), channels

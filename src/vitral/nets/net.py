@@ -22,7 +22,6 @@ from vitral.spec.layers import Convolution
 from vitral.spec.network import Network
 from vitral.spec.weighted import Learning
 
-
 CODE_READERS = (Embedding, Recurrent, StepDense, Convolution1d)
 
 

@@ -72,7 +72,7 @@ class Instrument:
             for name, module in self._layers.items():
                 for own, parameter in parameters_of(module).items():
                     if parameter.requires_grad:
-                        hook = parameter.register_post_accumulate_grad_hook(partial(self._accumulated, look, name, own))
+                        hook = parameter.register_post_accumulate_grad_hook(partial(self._accumulated, look, name, own))  # type: ignore[no-untyped-call]
                         self._on_parameters.append((parameter, hook))
 
     def passed(self) -> None:
@@ -91,7 +91,7 @@ class Instrument:
         for parameter, hook in self._on_parameters:
             hook.remove()
             if not parameter._post_accumulate_grad_hooks:  # torch leaves an empty table behind
-                parameter._post_accumulate_grad_hooks = None
+                parameter._post_accumulate_grad_hooks = None  # type: ignore[assignment]
         self._on_parameters.clear()
         self._look = None
 
@@ -127,7 +127,7 @@ class Instrument:
                     if axis is not None and read.numel():
                         layer.silent, layer.num_units = silent(read, axis), read.shape[axis]
             if "gradient" in self._what and x.requires_grad:
-                self._on_tensors.append(x.register_hook(partial(self._backward, look, layer, first)))
+                self._on_tensors.append(x.register_hook(partial(self._backward, look, layer, first)))  # type: ignore[no-untyped-call]
         except Exception as cause:
             self._failed(cause)
         finally:
@@ -219,15 +219,14 @@ def _layer(look: StepSeen, name: str, call: int, module: nn.Module) -> LayerSeen
 
 def parameters_of(module: nn.Module) -> dict[str, nn.Parameter]:
     """Give a module's own parameters. Never by its attributes: a parametrised ``weight`` computes when it is read, and may change buffers."""
-    found: dict[str, nn.Parameter] = {}
-    for name, parameter in module._parameters.items():
-        if parameter is not None and parameter.is_floating_point() and not isinstance(parameter, nn.parameter.UninitializedParameter):
-            found[name] = parameter
+    found = {
+        name: parameter
+        for name, parameter in module._parameters.items()
+        if parameter is not None and parameter.is_floating_point() and not isinstance(parameter, nn.parameter.UninitializedParameter)
+    }
     parametrised = module._modules.get("parametrizations")
     if parametrised is not None:
-        for name, inner in parametrised.named_parameters():
-            if inner.is_floating_point():
-                found[name] = inner
+        found |= {name: inner for name, inner in parametrised.named_parameters() if inner.is_floating_point()}
     return found
 
 

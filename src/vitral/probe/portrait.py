@@ -20,7 +20,6 @@ from vitral.probe.layers import at_rest
 from vitral.probe.maps import MAX_NUMBERS, picture
 from vitral.probe.seen import Key, LayerSeen, StepSeen
 
-
 INPUT: Key = ("", 0)
 
 

@@ -9,7 +9,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -295,6 +295,7 @@ class Hook:
         self._tell = tell
 
     def __call__(self, *_: object) -> None:
+        """Tell whoever watches."""
         self._tell()
 
     def __deepcopy__(self, _: object) -> Any:
@@ -317,12 +318,11 @@ def chosen(model: nn.Module, layers: str | Iterable[str] | None) -> dict[str, nn
     modules = {name or MODEL: module for name, module in model.named_modules()}
     inner = {name: module for name, module in modules.items() if ".parametrizations." not in f".{name}."}
     if layers is None:
-        found = {
+        return {
             name: module
             for name, module in inner.items()
             if not any(True for _ in module.children()) or isinstance(module, Residual) or parameters_of(module)
         }
-        return found
     names: set[str] = set()
     for pattern in [layers] if isinstance(layers, str) else layers:
         fits = [name for name in inner if fnmatch.fnmatchcase(name, pattern)]
@@ -364,8 +364,8 @@ def _runs_already(model: nn.Module) -> bool:
 def _can_look() -> bool:
     """Say whether Python's own numbers can be read now: not while a graph is traced, compiled, captured or transformed."""
     return not (
-        torch.jit.is_tracing()
+        torch.jit.is_tracing()  # type: ignore[no-untyped-call, attr-defined]
         or torch.compiler.is_compiling()
         or torch._C._functorch.peek_interpreter_stack() is not None
-        or (torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing())
+        or (torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing())  # type: ignore[no-untyped-call]
     )

@@ -170,7 +170,8 @@ class Rows(Gallery):
         data = self._dataset
         statistics = data.statistics if self._experiment.data.normalise == "standard" else None
         return {
-            split: examples.normalised(statistics) if statistics else examples for split, examples in (("test", data.test), ("train", data.train))
+            split: examples.normalised(statistics) if statistics else examples
+            for split, examples in (("test", data.test), ("train", data.train))
         }
 
 

@@ -308,7 +308,9 @@ class Showing:
         """Say what is on an uploaded picture. ``{"image": path, "top": 3}`` -> ``{"top": [[class, probability], ...], "image": blob}``."""
         if not self._classes or not isinstance(self._gallery, Images):
             raise DataError("this network names no pictures: expected one that learned classes of images; use another run")
-        pixels = torch.from_numpy(np.ascontiguousarray(picture.read(Path(str(values.get("image"))), self._subject.experiment.network.image)))
+        pixels = torch.from_numpy(
+            np.ascontiguousarray(picture.read(Path(str(values.get("image"))), self._subject.experiment.network.image))
+        )
         x = self._gallery.read(Examples(pixels[None], torch.zeros(1, dtype=torch.int64)))
         moment = self._moment(values)
         self._double.wear(moment, averaged=True)

@@ -70,7 +70,9 @@ def read_weights(path: Path, net: Net) -> Weights:
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{path.name}: expected at most {MAX_BYTES >> 20} MB of weights, got {path.stat().st_size >> 20}; use a smaller file")
+            raise DataError(
+                f"{path.name}: expected at most {MAX_BYTES >> 20} MB of weights, got {path.stat().st_size >> 20}; use a smaller file"
+            )
         data = path.read_bytes()
     except OSError as cause:
         raise DataError(f"{path.name}: cannot be read ({(cause.strerror or str(cause)).lower()}); check the name") from None
@@ -126,7 +128,7 @@ def _from_convnetjs(data: bytes, name: str, net: Net) -> Weights:
     notes = found.notes
     if net.network.image != found.network.image:
         raise StoreError(f"{name} reads images of {found.network.image}, this network of {net.network.image}; use its own experiment")
-    return Weights(tensors, (*notes, "ConvNetJS centres pixels (p / 255 - 0.5): the experiment should say normalise = \"centred\""))
+    return Weights(tensors, (*notes, 'ConvNetJS centres pixels (p / 255 - 0.5): the experiment should say normalise = "centred"'))
 
 
 def _finite(tensors: dict[str, Tensor], name: str) -> None:

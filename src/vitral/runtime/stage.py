@@ -146,7 +146,7 @@ class Stage:
                 "what": "hello",
                 "run": self._subject.id,
                 "experiment": self._subject.experiment.model_dump(mode="json"),
-                "classes": list(self._subject.dataset.classes),
+                "classes": list(getattr(self._subject.dataset, "classes", ())),
                 "controls": self.controls(),
                 "num_steps": self._subject.trainer.num_steps,
                 "position": self._run.num_events if self._run else None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from vitral.data.dataset import Dataset
 from vitral.data.progress import Watcher
 from vitral.runtime import workspace as place
 from vitral.runtime.checkpoint import restore, understood
@@ -13,6 +12,7 @@ from vitral.runtime.material import gather
 from vitral.spec.experiment import Experiment
 from vitral.store import weights
 from vitral.train.loop import Trainer
+from vitral.train.subjects import Taught
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class Subject:
 
     id: str
     experiment: Experiment
-    dataset: Dataset
+    dataset: Taught
     trainer: Trainer
     folder: Path
 

@@ -69,7 +69,15 @@ class Lives:
 
         Gives what was heard of it: run, saved (steps), inside, end, killed.
         """
-        request = {"place": str(place), "run": run, "pace": PACE, "epochs": EPOCHS, "stop_at": stop_at, "planted": planted, "learned": learned}
+        request = {
+            "place": str(place),
+            "run": run,
+            "pace": PACE,
+            "epochs": EPOCHS,
+            "stop_at": stop_at,
+            "planted": planted,
+            "learned": learned,
+        }
         assert self._zygote.stdin is not None
         self._zygote.stdin.write((json.dumps(request) + "\n").encode())
         self._zygote.stdin.flush()

@@ -66,7 +66,9 @@ def live(request: dict[str, Any]) -> None:
         if request["planted"]:
             stack.enter_context(planted.BUGS[request["planted"]]())
         try:
-            run = tiny.begin(Path(request["place"]), request["run"], pace=request["pace"], epochs=request["epochs"], learned=request["learned"])
+            run = tiny.begin(
+                Path(request["place"]), request["run"], pace=request["pace"], epochs=request["epochs"], learned=request["learned"]
+            )
         except StoreError as cause:
             say(refused=str(cause))
             return
