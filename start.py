@@ -18,7 +18,7 @@ if sys.version_info < (3, 11):
 HOUSE = Path(__file__).resolve().parent
 BIN = HOUSE / ".venv" / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = str(BIN / ("python.exe" if os.name == "nt" else "python"))
-CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "pytest")
+CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "python frontend/build.py test", "pytest")
 OFFLINE = re.compile("NewConnection|NameResolution|name resolution|getaddrinfo|ConnectTimeout|ReadTimeout|unreachable|ProxyError")
 
 
