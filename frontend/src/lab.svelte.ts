@@ -4,14 +4,14 @@ import { Curves } from "./curves";
 import { seenBy, type Area } from "./field";
 import { Magnitudes, steady } from "./draw/range";
 import { count, figure, fixed, large, percent, setting } from "./numbers";
-import { defaults, read, write, type Lesson } from "./link";
+import { defaults, read as readAddress, write, type Lesson } from "./link";
 import type {
   Answer, Controls, Explained, Hello, LabEvent, Layers, LayerSpec, Picture, Row, RunRow, RunState, Seen, SeenLayer, StateTold, Unseen, What,
 } from "./protocol";
 import { WHATS } from "./protocol";
 import { Line, type Connection } from "./socket";
 import { Standing } from "./standing";
-import type { Blob, Frame } from "./wire";
+import { read, type Blob, type Frame } from "./wire";
 import { en, type Words } from "./words/en";
 import { es } from "./words/es";
 
@@ -98,6 +98,11 @@ class Laboratory {
 
   words: Words = $derived(this.lesson.language === "es" ? es : en);
   running = $derived(this.phase === "running" || this.phase === "learning");
+  /** Whether training images are varied: as a person has set it, or as the experiment says where nobody can. */
+  augmented = $derived.by(() => {
+    const own = this.hello?.experiment?.augmentation;
+    return this.controls.augmentation ?? Boolean(own && ((own.flip ?? "none") !== "none" || own.shift || own.cutout));
+  });
   /** Somebody may command it: the line is open and the run has not ended. */
   alive = $derived(this.connection === "open" && (this.running || this.phase === "paused"));
   layers: readonly LabLayer[] = $derived(arrange(this.hello));
@@ -126,10 +131,10 @@ class Laboratory {
   /** Read the address, and keep it up to date from now on. */
   begin(): void {
     this.plain = defaults(navigator.languages, matchMedia("(prefers-color-scheme: dark)").matches);
-    this.lesson = read(location.search, this.plain);
+    this.lesson = readAddress(location.search, this.plain);
     addEventListener("popstate", () => {
       const run = this.lesson.run;
-      this.lesson = read(location.search, this.plain);
+      this.lesson = readAddress(location.search, this.plain);
       if (this.lesson.run !== run) this.open(this.lesson.run);
     });
     $effect.root(() => {
@@ -257,7 +262,11 @@ class Laboratory {
     }
     const backward = spot.what !== "activation";
     try {
-      const answer = await this.ask("explain", { layer: spot.layer, place: spot.place, what: spot.what, example: this.lesson.example, split: "test", at: this.lesson.step, backward });
+      const answer = await this.ask("explain", {
+        layer: spot.layer, place: this.plainPlace(spot), what: spot.what, example: this.lesson.example, split: "test", backward,
+        of: spot.what.startsWith("weight") ? (this.kindOf(spot) === "dense" ? "weights" : "kernels") : "output",
+        ...(this.lesson.step === null ? { step: this.picture?.step } : { at: this.lesson.step }),
+      });
       if (asked !== this.asked) return;
       this.record = (answer["record"] ?? ("operation" in answer ? answer : null)) as Explained | null;
       this.asking = false;
@@ -268,6 +277,38 @@ class Laboratory {
       this.asking = false;
       this.recordError = cause instanceof Error && cause.message === "offline" ? this.words.line.refused : String((cause as Error).message);
     }
+  }
+
+  /** The number of a cell as the newest picture has it; NaN where the picture leaves it out. */
+  valueOf(spot: Spot): number {
+    const seen = this.byName.get(spot.layer)?.[spot.what];
+    const blob = this.blob(seen);
+    if (!seen || !blob) return NaN;
+    const place = this.plainPlace(spot);
+    const [sy = 1, sx = 1] = typeof seen.stride === "number" ? [seen.stride, seen.stride] : (seen.stride ?? []);
+    let index = 0;
+    for (let axis = 0; axis < blob.shape.length; axis++) {
+      let at = place[axis] ?? 0;
+      if (axis === 0 && seen.shown?.length) at = seen.shown.indexOf(at);
+      else if (axis === blob.shape.length - 2 && axis > 0) at /= sy;
+      else if (axis === blob.shape.length - 1) at /= sx;
+      if (!Number.isInteger(at) || at < 0 || at >= blob.shape[axis]!) return NaN;
+      index = index * blob.shape[axis]! + at;
+    }
+    return read(blob, index) * (blob.dtype === "f2" ? (seen.scale ?? 1) : 1);
+  }
+
+  private kindOf(spot: Spot): string {
+    return this.layers.find(({ path }) => path === spot.layer)?.row.kind ?? "";
+  }
+
+  /** A dense layer's weights over maps are drawn as maps, (unit, channel, row, column); its own places are (unit, input). */
+  private plainPlace(spot: Spot): readonly number[] {
+    const layer = this.layers.find(({ path }) => path === spot.layer);
+    const before = layer && this.layers.find(({ index }) => index === layer.index - 1)?.shape;
+    if (layer?.row.kind !== "dense" || spot.place.length !== 4 || before?.length !== 3) return spot.place;
+    const [unit = 0, channel = 0, row = 0, column = 0] = spot.place;
+    return [unit, (channel * before[1]! + row) * before[2]! + column];
   }
 
   /** Walk from the chosen cell to its neighbour; says whether the key was one to walk with. */
@@ -411,6 +452,8 @@ class Laboratory {
     const picture = this.waiting;
     if (!picture) return;
     this.waiting = null;
+    const asked = (picture.at ?? null) === this.lesson.step && picture.example === this.lesson.example;
+    if (picture.at !== undefined && !asked) return; // of the moment before: it would be shown under the wrong name
     for (const layer of picture.layers) {
       const seen = layer.activation;
       if (!seen || seen.min === null || seen.max === null) continue;

@@ -34,6 +34,7 @@ export interface Experiment {
   readonly seed?: number;
   readonly data?: { readonly source?: string };
   readonly network?: { readonly input?: unknown; readonly layers?: readonly LayerSpec[] };
+  readonly augmentation?: { readonly flip?: string; readonly shift?: number; readonly cutout?: number };
   readonly training?: Record<string, unknown>;
 }
 
@@ -98,7 +99,11 @@ export interface Seen {
   readonly max: number | null;
   readonly mean?: number | null;
   readonly std?: number | null;
+  /** The share of units that were silent for every example that was looked at, and which they are. */
   readonly dead?: number | null;
+  readonly silent?: readonly number[];
+  /** Of a weight gradient: "batch" that moved the weights, or this "example" alone. */
+  readonly of?: string;
   readonly shown?: readonly number[];
   readonly stride?: number | readonly number[];
   readonly blob?: number | null;
@@ -124,6 +129,10 @@ export interface Layers {
   readonly example: number;
   readonly split: string;
   readonly layers: readonly SeenLayer[];
+  /** The kept step that the weights are from; null for now. */
+  readonly at?: number | null;
+  readonly loss?: number | null;
+  readonly probabilities?: readonly number[] | null;
   readonly milliseconds?: number;
   readonly forward?: number;
   readonly backward?: number;
@@ -170,10 +179,35 @@ export interface Step {
   readonly part?: string;
 }
 
+export interface Term {
+  readonly place: readonly number[];
+  readonly upstream: number;
+  readonly slope: number;
+  readonly local: number;
+  readonly product: number;
+}
+
+/** What one reader of a number sends back to it: a sum of terms, or the gradient as it is. */
+export interface Part {
+  readonly through?: string;
+  readonly passes?: number;
+  readonly operation?: string;
+  readonly gradient?: {
+    readonly of: string;
+    readonly place: readonly number[];
+    readonly value: number;
+    readonly terms: readonly Term[];
+    readonly others?: { readonly count: number; readonly sum: number };
+    readonly check?: { readonly value: number; readonly step: number; readonly deviation: number };
+  };
+}
+
 /** The arithmetic behind a number, as docs/explain.schema.json describes it. */
-export interface Explained {
-  readonly operation: string;
-  readonly shape: readonly number[];
+export interface Explained extends Part {
+  readonly shape?: readonly number[];
+  /** Of a gradient: the sum over all its readers. */
+  readonly value?: number;
+  readonly parts?: readonly Part[];
   readonly moment?: {
     readonly place: readonly number[];
     readonly value: Nested;
@@ -183,15 +217,8 @@ export interface Explained {
     readonly winner?: readonly number[];
     readonly ties?: number;
   };
-  readonly gradient?: {
-    readonly of: string;
-    readonly place: readonly number[];
-    readonly value: number;
-    readonly terms: readonly { readonly place: readonly number[]; readonly upstream: number; readonly slope: number; readonly local: number; readonly product: number }[];
-    readonly check: { readonly value: number; readonly step: number; readonly deviation: number };
-  };
   readonly facts?: Record<string, unknown>;
-  readonly engine?: { readonly value: number; readonly deviation: number; readonly reason: string };
+  readonly engine?: { readonly value: number; readonly deviation: number; readonly reason?: string };
 }
 
 /** A run in the list of runs. */
