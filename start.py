@@ -19,7 +19,7 @@ if sys.version_info < (3, 11):
 HOUSE = Path(__file__).resolve().parent
 BIN = HOUSE / ".venv" / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = str(BIN / ("python.exe" if os.name == "nt" else "python"))
-CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "pytest")
+CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "python frontend/build.py test", "pytest")
 OFFLINE = re.compile("NewConnection|NameResolution|name resolution|getaddrinfo|ConnectTimeout|ReadTimeout|unreachable|ProxyError")
 
 
@@ -38,6 +38,14 @@ def set_up(extra: str) -> None:
             sys.exit("start.py: no pip in .venv; see the words above, or install Python's venv package (Debian: apt install python3-venv)")
     install("--editable", f"{HOUSE}[{extra}]" if extra else str(HOUSE), *cpu_engine(project))
     stamp.write_text(f"{wanted} {extra}")
+
+
+def build_page() -> None:
+    """Install anew where the page's sources have changed: that builds it, with a Node that is there only meanwhile."""
+    builder = HOUSE / "frontend" / "build.py"
+    if builder.exists() and subprocess.call([PYTHON, str(builder), "check"]):
+        print("Building the page", flush=True)
+        install("--editable", str(HOUSE), "--no-deps")
 
 
 def cpu_engine(project: str) -> list[str]:
@@ -65,6 +73,7 @@ def install(*what: str) -> None:
 def main(command: str = "open", *options: str) -> int:
     """Set up what ``command`` needs and run it; gives the exit code."""
     set_up("test" if command == "test" else "")
+    build_page()
     os.environ["VITRAL_COMMAND"] = f"python3 {sys.argv[0]}"  # so that what Vitral says to type next works as it stands
     vitral = [PYTHON, "-m", "vitral.cli", command, *options]
     if command != "test" and os.name != "nt":

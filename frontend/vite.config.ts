@@ -14,5 +14,6 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0, // no data: addresses: the page's policy allows its own origin alone
     modulePreload: { polyfill: false },
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 });
