@@ -1,5 +1,6 @@
 /** Where a run stands, put together from its events: the same figures as in the terminal. */
 
+import { lowerBound } from "./curves";
 import type { LabEvent } from "./protocol";
 
 type Batch = Extract<LabEvent, { event: "batch_done" }>;
@@ -17,7 +18,8 @@ export class Standing {
   averaged: Evaluated | null = null;
   ended: string | null = null;
   private recent: Batch[] = [];
-  private examples = 0;
+  /** Examples seen up to each step. */
+  private readonly counted = { steps: [] as number[], examples: [] as number[] };
 
   take(event: LabEvent): void {
     this.step = event.step;
@@ -25,10 +27,12 @@ export class Standing {
       case "run_started":
         this.start = event;
         this.ended = null;
+        this.counted.steps.length = this.counted.examples.length = lowerBound(this.counted.steps, event.step + 1); // what follows is lived again
         break;
       case "batch_done":
         this.epoch = event.epoch;
-        this.examples += event.num_examples * (event.thinned ?? 1);
+        this.counted.examples.push(this.examplesSeen + event.num_examples);
+        this.counted.steps.push(event.step);
         this.recent.push(event);
         if (this.recent.length > WINDOW) this.recent.shift();
         break;
@@ -58,7 +62,8 @@ export class Standing {
   }
 
   get secondsPerBatch(): number | null {
-    return mean(this.recent.map((batch) => batch.seconds));
+    const batches = this.recent.reduce((sum, { thinned = 1 }) => sum + thinned, 0);
+    return batches ? this.recent.reduce((sum, { seconds }) => sum + seconds, 0) / batches : null;
   }
 
   get imagesPerSecond(): number | null {
@@ -67,7 +72,7 @@ export class Standing {
   }
 
   get examplesSeen(): number {
-    return this.examples;
+    return this.counted.examples.at(-1) ?? 0;
   }
 
   get learningRate(): number | null {
