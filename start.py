@@ -26,8 +26,7 @@ def set_up(extra: str) -> None:
     """Make .venv and install Vitral into it; a stamp of what decides the outcome lets later calls pass at once."""
     project, stamp = (HOUSE / "pyproject.toml").read_text("utf-8"), HOUSE / ".venv" / "vitral-stamp"
     page = [p.read_bytes() for p in sorted((HOUSE / "frontend").rglob("*.*")) if p.is_file() and "node_modules" not in p.parts]
-    parts = (project, str(HOUSE), sys.version_info[:2]), page  # a page that alone has changed is built again, no more
-    wanted, built = (hashlib.sha256(repr(part).encode()).hexdigest() for part in parts)
+    wanted, built = (hashlib.sha256(repr(part).encode()).hexdigest() for part in ((project, str(HOUSE), sys.version_info[:2]), page))
     found = stamp.read_text().split() if stamp.exists() and Path(PYTHON).exists() else []
     if {wanted, built} <= {*found} and extra in ("", *found):
         return

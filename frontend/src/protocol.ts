@@ -229,7 +229,11 @@ export interface RunRow {
   readonly created: string;
   readonly step: number;
   readonly num_steps: number;
-  readonly evaluated?: { readonly accuracy?: number | null; readonly low?: number | null; readonly high?: number | null } | string | null;
+  /** The last one measured on the test set. */
+  readonly accuracy?: number | null;
+  readonly loss?: number | null;
+  /** Its process was ended; it can go on from its last checkpoint. */
+  readonly killed?: boolean;
   readonly note?: string;
   readonly live?: boolean;
 }
