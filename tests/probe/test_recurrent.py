@@ -214,7 +214,7 @@ def test_sequences_of_several_lengths_are_unfolded_each_to_its_own_end(kind):
     assert (found[f"{kind}2"].h[1, 3:] == 0).all()
     alone = unfold(net, codes[1:2, :3])
     for name, layer in alone.layers.items():
-        np.testing.assert_allclose(found[name].h[1, :3], layer.h[0], atol=1e-12)
+        np.testing.assert_allclose(found[name].h[1, :3], layer.h[0], atol=1e-6)  # the second cell reads what torch gave, in float32
     with torch.no_grad():
         torch.testing.assert_close(found.output, net(padded))
 

@@ -88,7 +88,7 @@ class Display(Silent):
         happened = [Text(f"  {words}", style=QUIET) for words in list(now.happened)[-2:]]
         return [
             Text.assemble((start.run, STRONG), f"   {self.title}"),
-            Text(f"{machine}   {sets}", style=QUIET),
+            Text(f"{machine}   {sets}" if len(machine) + 3 + len(sets) <= width else f"{sets}   {machine}", style=QUIET),
             Text(),
             self._progress(width),
             Text(),
