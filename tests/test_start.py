@@ -191,7 +191,14 @@ def test_the_tests_run_all_checks_or_pytest_alone(loaded: ModuleType, monkeypatc
     monkeypatch.setattr(subprocess, "call", call)
     monkeypatch.setenv("VITRAL_COMMAND", "vitral")
     assert loaded.main("test") == 1, "one failed, the others ran all the same"
-    assert said == [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["lint-imports"], ["python", "frontend/build.py", "test"], ["pytest"]]
+    assert said == [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["lint-imports"],
+        ["python", "frontend/build.py", "test"],
+        ["pytest"],
+    ]
     said.clear()
     assert loaded.main("test", "tests/spec", "-q") == 0
     assert said == [["pytest", "tests/spec", "-q"]]
