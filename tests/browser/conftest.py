@@ -67,7 +67,7 @@ class Visitor:
 
     def __init__(self, browser: Any, laboratory: Laboratory, cookies: Any, **window: Any) -> None:
         settings = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "reduced_motion": "reduce", **window}
-        self.context = chromium.new_context(storage_state=cookies, **settings)
+        self.context = browser.new_context(storage_state=cookies, **settings)
         self.laboratory = laboratory
         self.page = self.context.new_page()
         self.page.set_default_timeout(45_000)

@@ -333,6 +333,7 @@ export const en = {
     lost: "The connection is lost. The network goes on learning; the page comes back by itself.",
     retry: (seconds: number) => (seconds > 0 ? `Next try in ${seconds} s` : "Trying now…"),
     now: "Try now",
+    loading: "Getting the data and the network ready…",
     opening: "Opening the laboratory…",
     refused: "offline: the command was not sent; give it again when the connection is back",
   },

@@ -335,6 +335,7 @@ export const es: Words = {
     lost: "Se ha perdido la conexión. La red sigue aprendiendo; la página vuelve por sí sola.",
     retry: (seconds) => (seconds > 0 ? `Próximo intento en ${seconds} s` : "Intentando…"),
     now: "Intentar ya",
+    loading: "Preparando los datos y la red…",
     opening: "Abriendo el laboratorio…",
     refused: "sin conexión: la orden no se envió; repítala cuando vuelva la conexión",
   },
