@@ -66,7 +66,7 @@ export class Standing {
     return batches ? this.recent.reduce((sum, { seconds }) => sum + seconds, 0) / batches : null;
   }
 
-  get imagesPerSecond(): number | null {
+  get examplesPerSecond(): number | null {
     const seconds = this.recent.reduce((sum, batch) => sum + batch.seconds, 0);
     return seconds > 0 ? this.recent.reduce((sum, batch) => sum + batch.num_examples, 0) / seconds : null;
   }

@@ -55,7 +55,7 @@ describe("the standing", () => {
     for (let step = 1; step <= 60; step++) standing.take(batch(step, { loss: step <= 10 ? 100 : 1 }));
     expect(standing.loss).toBe(1);
     expect(standing.accuracy).toBe(0.5);
-    expect(standing.imagesPerSecond).toBeCloseTo(1280);
+    expect(standing.examplesPerSecond).toBeCloseTo(1280);
     expect(standing.examplesSeen).toBe(60 * 128);
     expect(standing.secondsLeft).toBeCloseTo(94);
   });
@@ -65,7 +65,7 @@ describe("the standing", () => {
     standing.take(batch(100, { thinned: 100, num_examples: 12800, num_correct: 6400, seconds: 10 }));
     expect(standing.examplesSeen).toBe(12800);
     expect(standing.secondsPerBatch).toBeCloseTo(0.1);
-    expect(standing.imagesPerSecond).toBeCloseTo(1280);
+    expect(standing.examplesPerSecond).toBeCloseTo(1280);
   });
 
   it("counts what is lived again once", () => {

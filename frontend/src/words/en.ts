@@ -147,7 +147,7 @@ export const en = {
     forward: "forward",
     backward: "backward",
     anImage: "an image",
-    pace: "images/s",
+    pace: { images: "images/s", characters: "characters/s", sequences: "sequences/s" },
     examples: "examples seen",
     step: "step",
     of: "of",

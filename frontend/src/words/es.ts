@@ -145,7 +145,7 @@ export const es: Words = {
     forward: "ida",
     backward: "vuelta",
     anImage: "por imagen",
-    pace: "imágenes/s",
+    pace: { images: "imágenes/s", characters: "caracteres/s", sequences: "secuencias/s" },
     examples: "ejemplos vistos",
     step: "paso",
     of: "de",
