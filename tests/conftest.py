@@ -21,10 +21,12 @@ def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     places = tmp_path_factory.mktemp("places")
     monkeypatch.setenv("VITRAL_WORKSPACE", str(places / "workspace"))
     monkeypatch.setenv("VITRAL_CACHE", str(places / "cache"))
+    monkeypatch.delenv("VITRAL_COMMAND", raising=False)  # start.py's, when it runs the tests
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long versions out unless VITRAL_LONG is set."""
+    """Leave the long versions out unless VITRAL_LONG is set; come to the browser last, whose driver keeps an event loop running."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
     if os.environ.get("VITRAL_LONG"):
         return
     for item in items:

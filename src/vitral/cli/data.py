@@ -104,7 +104,7 @@ def show(listed: list[Listed], out: Console) -> None:
             out.print(f"{indent}[bright_black]{escape(source.notes)}[/bright_black]")
     out.print(
         "\nYour own, by its path: a folder or zip of pictures (one folder a class), a .csv,\n"
-        f"a .npz; a text file, or a folder of them. Fetch with: {command()} data get NAME"
+        f"a .npz; a text file, or a folder of them. Fetch with:\n{command()} data get NAME"
     )
 
 
