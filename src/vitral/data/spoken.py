@@ -37,7 +37,7 @@ MAX_RECORDING: Final = 2**20
 
 SPOKEN = Source(
     name="spoken-digits",
-    title="Free Spoken Digit Dataset: 3,000 English digits from 6 speakers",
+    title="Free Spoken Digit Dataset: 3,000 digits from 6 speakers",
     licence="CC BY-SA 4.0",
     origin="github.com/Jakobovski/free-spoken-digit-dataset",
     citation="Z. Jackson et al., Free Spoken Digit Dataset, 2018, doi:10.5281/zenodo.1342401",

@@ -34,7 +34,7 @@ SHA256 = "571b4abd8a679f2e333fdfb6774c4291927800f8a61ee85e1e699809ab36347f"
 
 VOWELS = Source(
     name="japanese-vowels",
-    title="Japanese Vowels: 640 utterances of 9 speakers, 12 numbers a step",
+    title="Japanese Vowels: 640 utterances of 9 speakers, 12 numbers",
     licence="CC BY 4.0",
     origin="archive.ics.uci.edu/dataset/128/japanese+vowels",
     citation="M. Kudo, J. Toyama and M. Shimbo, Japanese Vowels, UCI Machine Learning Repository, 1999, doi:10.24432/C5NS47",
