@@ -74,7 +74,9 @@ def test_the_error_that_is_shown_is_the_error_that_comes(readme: str) -> None:
 def test_commands_and_options_exist(readme: str) -> None:
     text = (HOUSE / readme).read_text(encoding="utf-8")
     helps: dict[str, str] = {}
-    for command, rest in re.findall(r"vitral (train|describe|evaluate|predict|sample|runs|show|zoo|data \w+)([^`\n]*)", text):
+    for command, rest in re.findall(
+        r"vitral (open|train|describe|evaluate|predict|sample|explain|inside|runs|show|zoo|data \w+)([^`\n]*)", text
+    ):
         if command not in helps:
             told = CliRunner().invoke(app, [*command.split(), "--help"])
             assert told.exit_code == 0, f"{command}: {told.output}"
@@ -85,6 +87,16 @@ def test_commands_and_options_exist(readme: str) -> None:
     for option in re.findall(r"`(--\w+)", row):
         assert option in helps["train"], option
     assert len(helps) >= 8
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_any_file_of_ones_own_will_do(readme: str, tmp_path: Path) -> None:
+    typed = re.search(r"vitral (train [\w-]+ --set data\.source=(\S+\.txt))", (HOUSE / readme).read_text(encoding="utf-8"))
+    assert typed is not None
+    (tmp_path / typed[2]).write_text("Once upon a time there was a file of one's own. " * 150, encoding="utf-8")
+    ended = vitral(*shlex.split(typed[1]), "--steps", "1", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert f"streams of {typed[2]}" in ended.stdout
 
 
 def test_the_example_is_what_its_comments_say() -> None:

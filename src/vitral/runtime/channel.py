@@ -13,7 +13,7 @@ from vitral.runtime import pipe
 
 SECONDS_PER_LETTER = 0.04
 """Events wait so long for company: at most 25 letters a second."""
-SECONDS_TO_LEAVE = 4.0
+SECONDS_TO_LEAVE = 3.0
 """When the server is gone the run has so long to save itself; then the process ends: its last checkpoint is whole at any moment."""
 
 

@@ -32,7 +32,10 @@ class Sampler:
         try:
             self._codes = self._vocabulary.encode(self.prompt)
         except DataError as cause:
-            raise ShapeError(f"training.samples.prompt does not fit {text.name}: {cause}") from None
+            unknown = str(cause).partition(";")[0]
+            raise ShapeError(
+                f'training.samples.prompt does not fit {text.name}: {unknown}; set it to "" to begin with the text\'s first line'
+            ) from None
 
     def after(self, event: Event, net: Net) -> tuple[SampleWritten, ...]:
         """Give the text that is due after an event of the training, if one is; the network is read and not changed."""

@@ -6,6 +6,7 @@ The server starts it and is its only reader. When its input ends the server is g
 from __future__ import annotations
 
 import os
+import sys
 
 from vitral.runtime.channel import Channel
 
@@ -23,6 +24,8 @@ def main() -> None:
 
     Stage(channel, obey).live(first)
     channel.close()
+    sys.stderr.flush()
+    os._exit(0)  # all is saved; taking torch apart would take seconds on a busy machine
 
 
 if __name__ == "__main__":

@@ -10,19 +10,23 @@ import contextlib
 import json
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 from vitral.errors import DataError
 
 MOST_MEMORY = 2 << 30
 SECONDS = {"image": 15, "zip": 300, "weights": 30}
+SECONDS_PER_LOOK = 0.5
 SIDE = 1024
 """Pixels a side that are kept of a picture: more than any network here reads, enough to be shown."""
 
 
-def main(kind: str, path: str) -> int:
+def main(kind: str, path: str, parent: str) -> int:
     """Decode one file; gives the exit code: 2 with one line on standard error where it is not what it should be."""
     confine(SECONDS[kind])
+    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     try:
         if kind == "image":
             from vitral.data import picture
@@ -63,6 +67,13 @@ def confine(seconds: int) -> None:
         ):
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(limit, (value, value))
+
+
+def _end_with(parent: int) -> None:
+    """End when the server that waits for this process is gone."""
+    while os.getppid() == parent or os.name == "nt":
+        time.sleep(SECONDS_PER_LOOK)
+    os._exit(3)
 
 
 if __name__ == "__main__":

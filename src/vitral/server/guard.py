@@ -12,7 +12,6 @@ import asyncio
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -191,7 +190,7 @@ def _dressed(send: Send, host: str) -> Send:
     """Put the headers on every answer."""
 
     async def dressed(message: Message) -> None:
-        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+        if message["type"] == "http.response.start":
             message.setdefault("headers", [])
             headers = MutableHeaders(scope=message)
             for name, value in PROTECTION.items():
@@ -226,13 +225,12 @@ def policy_of(host: str) -> str:
 
 
 async def _refuse(refusal: Refusal, receive: Receive, send: Send, *, socket: bool) -> None:
-    kind = "websocket.http.response" if socket else "http.response"
     if socket:
         await receive()
+        await send({"type": "websocket.close", "code": 1008})  # before it was accepted: the browser hears 403 and no more
+        return
     body = dumps({"error": refusal.sentence}).encode()
-    head: dict[str, Any] = {"type": f"{kind}.start", "status": refusal.status}
-    head["headers"] = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if not socket:
-        head["headers"].append((b"connection", b"close"))  # a body that nobody has read must not be taken for the next request
-    await send(head)
-    await send({"type": f"{kind}.body", "body": body})
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers.append((b"connection", b"close"))  # a body that nobody has read must not be taken for the next request
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -89,12 +90,13 @@ def serve(
             ws_max_size=1 << 20,
             ws_per_message_deflate=False,  # pictures do not shrink, and thirty pages would each pay for it
             lifespan="on",
-            log_level="warning",
+            log_level="error",
             access_log=False,
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=SECONDS_TO_CLOSE,
         )
+        logging.getLogger("asyncio").setLevel(logging.ERROR)  # a page that leaves while it is written to is nobody's affair
         try:
             uvicorn.Server(config).run(sockets=[listener])
         finally:

@@ -80,7 +80,7 @@ class Uploads:
     async def _inspect(self, kind: str, path: Path) -> bytes:
         async with self._turn:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", MODULE, kind, str(path),
+                sys.executable, "-P", "-m", MODULE, kind, str(path), str(os.getpid()),
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
             )  # fmt: skip
             try:
