@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file
 
 AXE = Path(__file__).resolve().parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 WINDOWS = {"phone": (390, 844), "tablet": (768, 1024), "laptop": (1280, 800), "projector": (1920, 1080)}
@@ -220,7 +222,7 @@ def test_reloading_comes_back_to_the_same_place(visit: Any) -> None:
     page = visit().open()
     page.get_by_role("button", name="Fold relu1").click()
     page.get_by_role("button", name="common").click()
-    page.get_by_role("button", name="weight gradients").click()
+    page.get_by_role("button", name="weight gradients", exact=True).click()
     page.keyboard.press("]")
     page.wait_for_function("() => location.search.includes('example=18')")
     address = page.url
@@ -290,6 +292,50 @@ def test_an_own_image_is_asked_about(visit: Any, tmp_path: Path) -> None:
     broken.write_bytes(b"this is no picture")
     page.locator("input[accept='image/*']").set_input_files(str(broken))
     page.locator(".note.trouble").wait_for()
+
+
+def saved(page: Any, press: Any) -> Path:
+    with page.expect_download() as found:
+        press()
+    return Path(found.value.path())
+
+
+def test_snapshots_go_out_and_come_in_again(visit: Any, tmp_path: Path) -> None:
+    page = visit().open()
+    pause(page)
+
+    def save(name: str) -> Path:
+        page.locator("summary[aria-label='More']").click()
+        return saved(page, page.get_by_role("button", name=name).click)
+
+    weights = load_file(save("safetensors"))
+    kernels = next(tensor for name, tensor in weights.items() if name.endswith("conv1.weight"))
+    for name in ("ConvNetJS", "safetensors"):
+        kept = save(name)
+        if name == "ConvNetJS":
+            first = next(layer for layer in json.loads(kept.read_text())["layers"] if layer["layer_type"] == "conv")
+            assert len(first["filters"]) == len(kernels)
+        own = tmp_path / (kept.name + (".json" if name == "ConvNetJS" else ".safetensors"))
+        own.write_bytes(kept.read_bytes())
+        marked = page.get_by_text(f"{own.name} loaded")
+        page.locator("input[accept='.safetensors,.json']").set_input_files(str(own))
+        marked.wait_for()
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"layers": []}')
+    page.locator("input[accept='.safetensors,.json']").set_input_files(str(broken))
+    page.locator(".note.trouble").wait_for()
+    go_on(page)
+
+
+def test_pictures_are_saved_with_their_words(visit: Any) -> None:
+    page = visit().open()
+    for block in (".layer [data-picture]", ".curves [data-picture]"):
+        page.locator(block).first.hover()
+        drawn = page.locator(f"{block} canvas").first.evaluate("(canvas) => [canvas.width, canvas.height]")
+        with Image.open(saved(page, page.locator(f"{block} .save").first.click)) as picture:
+            assert picture.format == "PNG"
+            assert picture.width >= drawn[0]
+            assert picture.height > drawn[1] + 30, "its title stands above it"
 
 
 def test_the_confusion_opens_the_images_behind_a_cell(visit: Any) -> None:

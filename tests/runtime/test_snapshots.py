@@ -1,6 +1,8 @@
 """Weights go out as one file and come in again, here and from ConvNetJS, and the run records it."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -12,13 +14,25 @@ from vitral.events import ControlChanged
 from vitral.nets import build, zoo
 from vitral.nets.interchange import write_convnetjs
 from vitral.runtime import snapshots, workspace
+from vitral.runtime.commands import COMMANDS
+from vitral.runtime.finished import finished
+from vitral.runtime.run import start
 from vitral.runtime.subject import Subject
+from vitral.server.room import LEARNERS
+from vitral.spec import codec
 from vitral.train.loop import Trainer
 
 
 @pytest.fixture
 def trainer():
     return Trainer(tiny.experiment(), tiny.dataset(), device="cpu")
+
+
+def without_norm(**data):
+    """Give the tiny experiment as ConvNetJS can have it."""
+    values = tiny.experiment(epochs=1).model_dump(mode="json")
+    values["network"]["layers"] = [layer for layer in values["network"]["layers"] if layer["kind"] != "batch_norm"]
+    return codec.parse(values | {"data": values["data"] | data})
 
 
 def subject(trainer, tmp_path):
@@ -51,7 +65,7 @@ def test_a_run_goes_on_with_the_weights_of_a_file_and_records_it(tmp_path):
         for event in run.events():
             told.append(event)
             if len(told) == 4:
-                change = snapshots.load(run.trainer, path)
+                change, _ = snapshots.load(run.trainer, path)
                 assert all(
                     torch.equal(a, b) for a, b in zip(run.trainer.net.state_dict().values(), other.net.state_dict().values(), strict=True)
                 )
@@ -61,6 +75,33 @@ def test_a_run_goes_on_with_the_weights_of_a_file_and_records_it(tmp_path):
     assert (change.name, change.before, change.step) == ("weights", None, 3)
     assert change.after.startswith("other.safetensors (")
     assert [event for event in workspace.events(place, run.id) if isinstance(event, ControlChanged)] == [change]
+
+
+def test_what_a_page_may_ask_of_a_run_that_goes_on_can_be_done():
+    assert COMMANDS.keys() >= LEARNERS
+
+
+def test_the_note_on_centred_pixels_comes_where_it_is_needed(tmp_path):
+    path = tmp_path / "theirs.json"
+    notes = {}
+    for normalise in ("centred", "standard"):
+        own = Trainer(without_norm(normalise=normalise), tiny.dataset(), device="cpu")
+        path.write_text(json.dumps(write_convnetjs(own.net)))
+        change, notes[normalise] = snapshots.load(own, path, "a\nname")
+        assert change.after.startswith("aname (")
+    assert notes == {"centred": (), "standard": (snapshots.CENTRED,)}
+
+
+def test_a_network_is_written_for_convnetjs_in_a_process_of_its_own(tmp_path):
+    with tiny.procedural(), start(without_norm(), workspace=tmp_path, device="cpu") as run:
+        list(run.events())
+    command = [sys.executable, "-P", "-m", "vitral.runtime.exported", str(tmp_path)]
+    told = subprocess.run([*command, run.id], capture_output=True, text=True, check=True)
+    net = finished(run.id, workspace=tmp_path, device="cpu").net
+    assert json.loads(told.stdout) == json.loads(json.dumps(write_convnetjs(net)))
+    refused = subprocess.run([*command, "nobody"], capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "nobody" in refused.stderr
 
 
 def test_a_checkpoint_is_read_as_well(tmp_path, trainer):

@@ -134,6 +134,7 @@ export const en = {
     total: (parameters: string, macs: string) => `${parameters} parameters · ${macs} multiply-adds an image`,
     loss: "loss of this example",
     savePicture: "Save as PNG",
+    saved: (step: string, low: string, high: string, range: string) => `step ${step} · ${low} … ${high} · scale: blue −${range}, white 0, orange ${range}`,
     none: "The network of this run has no picture to show",
   },
   figures: {

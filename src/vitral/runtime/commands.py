@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from vitral.errors import SpecError
 from vitral.events import to_json
+from vitral.runtime import snapshots
 from vitral.runtime.showing import ANSWERS, Answer
 from vitral.runtime.stage import Goal, Stage
 from vitral.spec.complaint import nearest
@@ -40,6 +42,15 @@ def _snapshot(stage: Stage, values: Mapping[str, Any]) -> Answer:
     return {"step": stage.step}
 
 
+def _load(stage: Stage, values: Mapping[str, Any]) -> Answer:
+    """Go on with the weights of an upload, whose id the server has turned into a path."""
+    run = stage.trained()
+    change, notes = snapshots.load(run.trainer, Path(str(values.get("weights"))), str(values.get("name") or ""))
+    run.save()  # a run that is resumed goes on from here, too
+    stage.nudge()
+    return {"change": json.loads(to_json(change)), "notes": list(notes)}
+
+
 COMMANDS: dict[str, Command] = {
     "run": _go("run"),
     "pause": _go("pause"),
@@ -48,6 +59,7 @@ COMMANDS: dict[str, Command] = {
     "stop": _stop,
     "set": _set,
     "snapshot": _snapshot,
+    "load": _load,
 }
 
 

@@ -24,6 +24,8 @@ from vitral.train.state import AVERAGE, NET, fits, part
 
 FORMAT = 1
 MAX_BYTES = 2**30
+MOST_LETTERS = 80
+CENTRED = 'ConvNetJS centres pixels (p / 255 - 0.5): the experiment should say data.normalise = "centred"'
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,20 +91,25 @@ def read_weights(path: Path, net: Net) -> Weights:
     return Weights(tensors)
 
 
-def load(trainer: Trainer, path: Path, origin: str = "") -> ControlChanged:
+def load(trainer: Trainer, path: Path, name: str = "") -> tuple[ControlChanged, tuple[str, ...]]:
     """Let a trainer go on with the weights of a file; save a checkpoint afterwards, or a resumed run goes on without them.
 
     Args:
         trainer: between two steps.
         path: as for ``read_weights``.
-        origin: what the record says; the file's name and the beginning of its SHA-256 when left out.
+        name: what a person calls the file; its own name when left out. The record says it with the beginning of the file's SHA-256.
+
+    Returns:
+        The event that the training will give next, and what a person should know about these weights.
 
     Raises:
         DataError, StoreError: as ``read_weights``; nothing has changed then.
     """
     found = read_weights(path, trainer.net)
-    said = origin or f"{path.name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]})"
-    return trainer.wear(found.tensors, said)
+    shown = "".join(letter for letter in name[:MOST_LETTERS] if letter.isprintable()) or path.name
+    said = f"{shown} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]})"
+    centred = trainer.experiment.data.normalise == "centred"
+    return trainer.wear(found.tensors, said), tuple(note for note in found.notes if not (centred and note == CENTRED))
 
 
 def _from_convnetjs(data: bytes, name: str, net: Net) -> Weights:
@@ -128,7 +135,7 @@ def _from_convnetjs(data: bytes, name: str, net: Net) -> Weights:
     notes = found.notes
     if net.network.image != found.network.image:
         raise StoreError(f"{name} reads images of {found.network.image}, this network of {net.network.image}; use its own experiment")
-    return Weights(tensors, (*notes, 'ConvNetJS centres pixels (p / 255 - 0.5): the experiment should say normalise = "centred"'))
+    return Weights(tensors, (*notes, CENTRED))
 
 
 def _finite(tensors: dict[str, Tensor], name: str) -> None:

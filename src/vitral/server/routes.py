@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -21,6 +22,8 @@ from vitral.server import socket
 from vitral.server.bodies import give, read, told
 from vitral.server.guard import Door, Policy
 from vitral.server.lab import Laboratory, experiment_of
+from vitral.server.processes import ask
+from vitral.server.room import Room
 from vitral.server.static import Static
 from vitral.server.token import COOKIE_SECONDS, Tokens, cookie_name
 from vitral.server.uploads import LIMITS
@@ -28,6 +31,8 @@ from vitral.store import generations
 
 JSON_LIMIT = 2_000_000
 SECONDS_TO_SNAPSHOT = 20.0
+SECONDS_TO_EXPORT = 60.0
+EXPORTER = "vitral.runtime.exported"
 POST = frozenset({"POST"})
 READ_POST = frozenset({"GET", "HEAD", "POST"})
 
@@ -39,6 +44,7 @@ DOORS = (
     Door("/api/runs/{id}", Policy()),
     Door("/api/runs/{id}/resume", Policy(POST, limit=JSON_LIMIT)),
     Door("/api/runs/{id}/snapshot", Policy()),
+    Door("/api/runs/{id}/convnetjs", Policy()),
     Door("/api/zoo", Policy()),
     Door("/api/describe", Policy(POST, limit=JSON_LIMIT)),
     Door("/api/explain/{operation}", Policy(READ_POST, limit=JSON_LIMIT)),
@@ -60,6 +66,7 @@ def routes(static: Static) -> list[BaseRoute]:
         Route("/api/runs/{id}", run),
         Route("/api/runs/{id}/resume", resume, methods=["POST"]),
         Route("/api/runs/{id}/snapshot", snapshot),
+        Route("/api/runs/{id}/convnetjs", convnetjs),
         Route("/api/zoo", zoo_),
         Route("/api/describe", describe, methods=["POST"]),
         Route("/api/explain/{operation}", explain, methods=["GET", "POST"]),
@@ -114,15 +121,34 @@ async def resume(request: Request) -> Response:
     return give({"run": room.run}, 202)
 
 
-async def snapshot(request: Request) -> Response:
-    """Give a run's newest checkpoint, one of this moment where it is learning."""
+async def newest(request: Request) -> tuple[Room, Path]:
+    """Give a run and its newest checkpoint, one of this moment where it is learning."""
     room = await find(request)
     await room.save(SECONDS_TO_SNAPSHOT)
     folder = place.folder_of(room.workspace, room.run or "-") / place.CHECKPOINTS
     for path in await asyncio.to_thread(generations.generations, folder):
-        name = f"{room.run}-step-{generations.step_of(path)}.safetensors"
-        return FileResponse(path, media_type="application/octet-stream", filename=name)
+        return room, path
     raise HTTPException(404, f"run {room.name} has no checkpoint yet; let it learn for a moment")
+
+
+async def snapshot(request: Request) -> Response:
+    """Give a run's newest checkpoint."""
+    room, path = await newest(request)
+    name = f"{room.run}-step-{generations.step_of(path)}.safetensors"
+    return FileResponse(path, media_type="application/octet-stream", filename=name)
+
+
+async def convnetjs(request: Request) -> Response:
+    """Give the network of a run's newest checkpoint as ConvNetJS's JSON."""
+    room, path = await newest(request)
+    try:
+        code, out, complaint = await ask(EXPORTER, str(room.workspace), str(room.run), seconds=SECONDS_TO_EXPORT)
+    except TimeoutError:
+        raise StoreError(f"run {room.name} could not be written within {SECONDS_TO_EXPORT:.0f} s; try again later") from None
+    if code != 0:
+        raise StoreError(complaint if code == 2 else f"run {room.name} could not be written for ConvNetJS; try again")
+    name = f"{room.run}-step-{generations.step_of(path)}.json"
+    return Response(out, media_type="application/json", headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 async def zoo_(request: Request) -> Response:

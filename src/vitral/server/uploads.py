@@ -13,7 +13,6 @@ import json
 import os
 import re
 import secrets
-import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 from vitral.errors import DataError
 from vitral.server.decoding import SECONDS
+from vitral.server.processes import ask
 from vitral.store import durable
 
 ID = re.compile("[0-9a-f]{32}")
@@ -79,22 +79,13 @@ class Uploads:
 
     async def _inspect(self, kind: str, path: Path) -> bytes:
         async with self._turn:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", MODULE, kind, str(path), str(os.getpid()),
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
-            )  # fmt: skip
             try:
-                out, err = await asyncio.wait_for(process.communicate(), 2 * SECONDS[kind])
-            except BaseException as cause:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-                if isinstance(cause, TimeoutError):
-                    raise DataError(f"the {kind} took too long to look at; send a simpler one") from None
-                raise
-        if process.returncode == 2:
-            raise DataError(" ".join(err.decode("utf-8", "replace").split())[:500])
-        if process.returncode != 0:
+                code, out, complaint = await ask(MODULE, kind, str(path), str(os.getpid()), seconds=2 * SECONDS[kind])
+            except TimeoutError:
+                raise DataError(f"the {kind} took too long to look at; send a simpler one") from None
+        if code == 2:
+            raise DataError(complaint)
+        if code != 0:
             raise DataError(f"the {kind} could not be looked at within its limits of memory and time; send a simpler one")
         return out
 
