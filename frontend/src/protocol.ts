@@ -134,6 +134,8 @@ export interface Layers {
   readonly loss?: number | null;
   readonly probabilities?: readonly number[] | null;
   readonly milliseconds?: number;
+  /** When this moment was met, in seconds since 1970 by the run's clock. */
+  readonly time?: number;
   readonly forward?: number;
   readonly backward?: number;
 }

@@ -108,6 +108,18 @@ def test_units_that_never_speak_are_named(model):
     assert silent(torch.tensor([[0.0, math.nan], [0.0, 0.0]]), 1) == (0,)
 
 
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+def test_a_unit_that_speaks_late_is_not_silent(axis, memory):
+    x = torch.zeros(40, 6, 5, 6).to(memory_format=memory)
+    x[3, 1, 2, 2] = 1  # among the first examples
+    x[39, 4, 0, 5] = -1  # in the last alone
+    x[20, 2, 4, 3] = math.nan
+    for numbers in (x, x + (torch.arange(40) == 0).view(-1, 1, 1, 1), torch.zeros_like(x)):  # some, none, all
+        spoken = (numbers != 0).movedim(axis, 0).flatten(1).any(1)
+        assert silent(numbers, axis) == tuple(number for number in range(numbers.shape[axis]) if not spoken[number])
+
+
 def test_a_module_that_runs_twice_is_seen_twice():
     class Twice(nn.Module):
         def __init__(self):

@@ -92,7 +92,7 @@ class Showing:
             DataError: there is no such example.
             StoreError: the weights of that step were not kept.
         """
-        began = time.perf_counter()
+        began, clock = time.perf_counter(), time.time()
         now = look.at is None
         if now:
             self._interest = time.monotonic()
@@ -124,6 +124,7 @@ class Showing:
             "forward": found.forward * 1000,
             "backward": found.backward * 1000,
             "milliseconds": (time.perf_counter() - began) * 1000,
+            "time": clock,
         }
         return wire.pack(header, sheet.blobs())
 
