@@ -65,6 +65,8 @@ class Bringer:
                 with self._server.client() as client:
                     answer = client.post("/api/images", content=file.getvalue())
                 self._report.uploads += answer.status_code == 201
+            except httpx.ConnectError:
+                return  # nobody is there any more: this one was never begun
             except httpx.HTTPError:
                 self._report.cut_uploads += 1
 
