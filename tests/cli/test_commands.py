@@ -268,6 +268,11 @@ def test_describe_tells_the_lectures_arithmetic(tmp_path: Path) -> None:
     assert rows[1]["parameters"] == "16x5x5x3+16 = 1216"
 
 
+def test_describe_as_json_holds_the_advice_in_both_languages(tmp_path: Path) -> None:
+    advice = answer(tmp_path, "describe", "lenet-mnist")["advice"]
+    assert sorted(advice[0]["text"]) == ["en", "es"]
+
+
 def test_the_zoo_is_listed_with_the_default_first(tmp_path: Path) -> None:
     names = [entry["name"] for entry in answer(tmp_path, "zoo")]
     assert names[0] == "default"

@@ -21,7 +21,7 @@ def describe(experiment: Experiment = "default", sets: Sets = None, json: Json =
 
     description = lay_out(choose(experiment, sets or ()))
     if json:
-        print_json(to_values(description))
+        print_json(description.to_values())
     else:
         show(description, console())
 
@@ -117,17 +117,3 @@ def _cells(row: Row, wide: bool) -> list[str]:
     settings = [f"[bright_black]{escape(row.settings)}[/bright_black]"] if wide else []
     costs = [thousands(row.multiply_adds) if row.multiply_adds else "", row.field, amount(row.num_bytes) if row.num_bytes else ""]
     return [name, *settings, row.output, row.parameters, *costs]
-
-
-def to_values(description: Description) -> dict[str, object]:
-    """Give a description as JSON knows it."""
-    import dataclasses
-
-    return {
-        "name": description.experiment.name,
-        "rows": [dataclasses.asdict(row) for row in description.rows],
-        "num_parameters": description.num_parameters,
-        "multiply_adds": description.multiply_adds,
-        "memory": {**dataclasses.asdict(description.memory), "total": description.memory.total},
-        "advice": [dataclasses.asdict(advice) for advice in description.advice],
-    }

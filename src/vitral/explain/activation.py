@@ -72,9 +72,9 @@ NAMES = (*RULES, "leaky_relu")
 def rule(name: Any, slope: Any = 0.01) -> Rule:
     """Look a function up by its name; ``slope`` is leaky_relu's where x is negative. Raises SpecError."""
     known = one_of("activation", "identity" if name is None else name, NAMES)
+    factor = real("slope", slope, 0, 1)  # whether or not it is used: a record writes it down
     if known != "leaky_relu":
         return RULES[known]
-    factor = real("slope", slope, 0, 1)
     return Rule(
         lambda x: np.where(x > 0, x, factor * x),
         lambda x: np.where(x > 0, 1.0, factor),

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -184,7 +184,7 @@ def cross_entropy(scores: Any, target: Any, *, temperature: float = 1.0) -> Cros
     """
     probabilities = softmax(scores, temperature=temperature)
     count = len(probabilities.scores)
-    if np.ndim(target) == 0:
+    if isinstance(target, str) or not isinstance(target, Sized):  # np.ndim would raise on rows of different lengths
         shares = (np.arange(count) == whole("target", target, 0, count - 1)).astype(np.float64)
     else:
         shares = numbers("target", target, "N")

@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import length_hint
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -271,7 +272,7 @@ def read(gates: tuple[GateName, ...], kind: str, x: Any, weights: tuple[Any, Any
         ShapeError: an empty sequence, weights of another number of rows or columns.
         DataError: NaN, infinity, text.
     """
-    if np.ndim(x) and len(x) == 0:
+    if length_hint(x, 1) == 0:
         raise ShapeError("the sequence is empty; give at least one step, as [[1.0, 0.0]]")
     x = numbers("x", x, "T F")
     weight_ih, weight_hh, bias_ih, bias_hh = weights

@@ -60,8 +60,11 @@ def _rooted(experiment: Experiment, folder: Path) -> Experiment:
 
 def _absolute(name: str | None, folder: Path) -> str | None:
     """Give the absolute path that a name means; None where it is no path, or a data set of the catalogue is called so."""
-    path = Path(name or "").expanduser()
-    if not name or path.is_absolute() or not (folder / path).exists():
+    try:
+        path = Path(name or "").expanduser()
+        if not name or path.is_absolute() or not (folder / path).exists():
+            return None
+    except (OSError, ValueError, RuntimeError):  # too long for a name, ~somebody who is not there: whoever reads the data will say so
         return None
     from vitral.data.catalogue import known
 

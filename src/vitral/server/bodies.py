@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,10 +36,14 @@ def parse(raw: bytes | str) -> dict[str, Any]:
     """
 
     def refuse(word: str) -> Any:
-        raise ValueError(f"JSON knows no number {word}")
+        raise ValueError(f"no number may be {word:.40}")
+
+    def finite(word: str) -> float:
+        number = float(word)
+        return number if math.isfinite(number) else refuse(word)  # 1e999 is no constant to Python, and yet infinite
 
     try:
-        values = json.loads(raw, parse_constant=refuse)
+        values = json.loads(raw, parse_constant=refuse, parse_float=finite)
     except (ValueError, RecursionError) as cause:
         raise SpecError(f"expected JSON, got something else: {' '.join(str(cause).split()):.100}") from None
     if not isinstance(values, dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -169,15 +168,7 @@ async def describe(request: Request) -> Response:
         from vitral.spec.table import describe as table
 
         found = table(experiment_of(values))
-        return {
-            "name": found.experiment.name,
-            "experiment": found.experiment.model_dump(mode="json"),
-            "rows": [dataclasses.asdict(row) for row in found.rows],
-            "num_parameters": found.num_parameters,
-            "multiply_adds": found.multiply_adds,
-            "memory": {**dataclasses.asdict(found.memory), "total": found.memory.total},
-            "advice": [dataclasses.asdict(advice) for advice in found.advice],
-        }
+        return {**found.to_values(), "experiment": found.experiment.model_dump(mode="json")}
 
     return give(await asyncio.to_thread(lay_out))
 
@@ -257,7 +248,10 @@ def _trace(operation: str, values: dict[str, Any]) -> dict[str, Any]:
     given = {key: value for key, value in values.items() if key not in ("preset", "at")}
     arguments: dict[str, Any] = {}
     if "preset" in values or not given:
-        arguments = dict(presets.load(operation, values.get("preset")).arguments())
+        name = values.get("preset")
+        if name is not None and not isinstance(name, str):
+            raise SpecError(f"preset is a name such as L5, got {name!r:.40}")
+        arguments = dict(presets.load(operation, name).arguments())
     for key, value in given.items():
         arguments[key] = _value(value, read_numbers) if isinstance(value, str) else value
     trace = build(operation, arguments)

@@ -10,7 +10,7 @@ How to use it:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from vitral.spec.advice import Advice, advise
 from vitral.spec.base import times_of
@@ -56,6 +56,17 @@ class Description:
     multiply_adds: int
     memory: Memory
     advice: tuple[Advice, ...]
+
+    def to_values(self) -> dict[str, object]:
+        """Give the description as JSON knows it; a piece of advice has its sentence in both languages, ``{"es": ..., "en": ...}``."""
+        return {
+            "name": self.experiment.name,
+            "rows": [asdict(row) for row in self.rows],
+            "num_parameters": self.num_parameters,
+            "multiply_adds": self.multiply_adds,
+            "memory": {**asdict(self.memory), "total": self.memory.total},
+            "advice": [{**asdict(advice), "text": advice.text.model_dump()} for advice in self.advice],
+        }
 
 
 def describe(experiment: Experiment) -> Description:
