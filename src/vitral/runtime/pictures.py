@@ -1,7 +1,8 @@
 """When a picture of the network is made: only while somebody looks, and never so often that training would feel it.
 
 Training is served first. After a picture that took t seconds none is made for 50 t, so that all of them together take 2 % of the time,
-whatever the viewers wish; a new picture of a stream is made when the server has found a taker for the one before. While the run is paused
+whatever the viewers wish. Where other programs crowd the machine a picture waits for the processor as a step does, and only what it
+computes counts; a new picture of a stream is made when the server has found a taker for the one before. While the run is paused
 the processor is free: only the viewers' own rates count, and what has not changed is not made again.
 """
 
@@ -39,10 +40,18 @@ class Pictures:
         tell: is given each picture.
         note: is given a sentence where a picture could not be made, once for each sentence.
         clock: seconds, for the tests.
+        effort: seconds of the processor, likewise.
     """
 
-    def __init__(self, tell: Tell, note: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tell, self._note, self._clock = tell, note, clock
+    def __init__(
+        self,
+        tell: Tell,
+        note: Callable[[str], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        effort: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._tell, self._note, self._clock, self._effort = tell, note, clock, effort
         self._streams: dict[str, Stream] = {}
         self._free_at = 0.0
         self._said = ""
@@ -78,9 +87,10 @@ class Pictures:
             return
         key = min(waiting, key=lambda key: self._streams[key].due)
         stream = self._streams[key]
+        began = self._effort()
         frame = self._make(showing, key, stream)
         done = self._clock()
-        self._free_at = done + (done - now) / SHARE
+        self._free_at = done + min(done - now, self._effort() - began) / SHARE
         self._streams[key] = replace(stream, due=now + 1 / stream.wish.rate, taken=frame is None, shown=_moment(stream, step))
         if frame is not None:
             self._tell(key, frame)
