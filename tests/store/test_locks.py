@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -39,3 +40,15 @@ def test_a_place_that_cannot_be_locked_is_nobodys(tmp_path):
     assert locks.is_free(tmp_path / "file")
     with pytest.raises(StoreError, match=r"run a-1 could not be locked: .*; was it moved"):
         locks.take(tmp_path / "file", "a-1", 0)
+
+
+def test_two_who_look_at_the_same_moment_do_not_take_each_other_for_the_holder(tmp_path):
+    locks.take(tmp_path, "a-run", 0).release()
+    seen = []
+    looking = [threading.Thread(target=lambda: seen.extend(locks.is_free(tmp_path) for _ in range(300))) for _ in range(2)]
+    for thread in looking:
+        thread.start()
+    for thread in looking:
+        thread.join()
+    assert all(seen)
+    assert len(seen) == 600

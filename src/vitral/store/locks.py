@@ -12,6 +12,8 @@ from vitral.store import durable
 FILE = ".lock"
 PATIENCE_SECONDS = 1.0
 """Longer than `vitral runs` holds a lock to see whether it is free."""
+GLANCE_SECONDS = 0.1
+"""Longer than that, too: two who look at the same moment must not take each other for the process that trains."""
 
 
 def take(folder: Path, run: str, process: int) -> FileLock:
@@ -40,7 +42,7 @@ def is_free(folder: Path) -> bool:
     """Say whether nobody trains the run of this folder. A folder that cannot be locked at all is nobody's."""
     if not (folder / FILE).exists():
         return True
-    lock = FileLock(folder / FILE, timeout=0, thread_local=False)
+    lock = FileLock(folder / FILE, timeout=GLANCE_SECONDS, poll_interval=GLANCE_SECONDS / 20, thread_local=False)
     try:
         lock.acquire()
     except Timeout:
