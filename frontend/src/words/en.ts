@@ -110,7 +110,7 @@ export const en = {
     fieldHint: "receptive field",
     mean: "mean",
     deviation: "deviation",
-    dead: (count: number, of: number) => `${count} of ${of} dead`,
+    dead: (count: number | string, of: number) => `${count} of ${of} dead`,
     deadShort: "dead",
     noneDead: "none dead",
     update: "update / weight",
