@@ -32,7 +32,7 @@ class Machine:
 
 
 @pytest.mark.parametrize(("wall", "processor", "counted"), [(0.005, 0.005, 0.005), (0.004, 0.008, 0.004), (0.05, 0.005, 0.005)])
-def test_pictures_take_two_percent_of_the_time(wall: float, processor: float, counted: float) -> None:
+def test_pictures_take_their_share_of_the_time_and_no_more(wall: float, processor: float, counted: float) -> None:
     machine = Machine(wall, processor)
     pictures = Pictures(lambda key, frame: None, pytest.fail, clock=lambda: machine.now, effort=lambda: machine.worked)
     pictures.look([wish({"rate": 60})])

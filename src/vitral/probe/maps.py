@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,10 @@ class Maps:
     shape: tuple[int, ...]
     channels: tuple[int, ...]
     stride: tuple[int, int] = (1, 1)
+
+
+Choice: TypeAlias = tuple[tuple[int, ...], tuple[int, ...], tuple[int, int]]
+"""The shape of the whole, the channels that are shown, and the stride: see ``Maps``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,40 +107,42 @@ def _in_a_row(x: Tensor) -> npt.NDArray[Any]:
 def draw(x: Tensor, room: int = MAX_NUMBERS) -> Maps:
     """Choose what can be drawn of one example's numbers, or of a layer's weights: a copy in float32.
 
+    Nothing that is drawn is the tensor's own memory, which the next in-place operation would change.
+
     Args:
         x: (N,), (R, C), (C, H, W) or (K, C, KH, KW); kernels of more axes (K, C, KD, KH, KW) are laid out as (K, C, KD * KH, KW).
         room: how many numbers there may be at most.
 
     Example: of (512, 112, 112) every 8th channel and every 2nd row and column: (64, 56, 56).
     """
-    shape = tuple(x.shape)
-    if x.ndim > 4:
-        x = x.flatten(2, -2)
-    if x.ndim <= 1:
-        step = _step(x.numel(), min(room, MAX_SIDE * MAX_SIDE))
-        x = x.reshape(-1)[::step]
-        return Maps(_numbers(x), shape or (1,), tuple(range(0, shape[0] if shape else 1, step)), (1, step))
-    if x.ndim == 2:
-        side = math.isqrt(room)
-        down, across = _step(x.shape[0], side), _step(x.shape[1], side)
-        return Maps(_numbers(x[::down, ::across]), shape, tuple(range(0, x.shape[0], down)), (down, across))
-    down, across = _step(x.shape[-2], MAX_SIDE), _step(x.shape[-1], MAX_SIDE)
-    panes = max(1, room // (math.ceil(x.shape[-2] / down) * math.ceil(x.shape[-1] / across)))
-    if x.ndim == 3:
-        step = _step(x.shape[0], min(MAX_MAPS, panes))
-        return Maps(_numbers(x[::step, ::down, ::across]), shape, tuple(range(0, x.shape[0], step)), (down, across))
-    inner = _step(x.shape[1], MAX_MAPS)
-    step = _step(x.shape[0], max(1, min(MAX_MAPS, panes // math.ceil(x.shape[1] / inner))))
-    return Maps(_numbers(x[::step, ::inner, ::down, ::across]), shape, tuple(range(0, x.shape[0], step)), (down, across))
+    part, choice = _choose(x, room)
+    return Maps(np.array(part.detach().to("cpu", torch.float32).numpy(), order="C", copy=True), *choice)
 
 
-def picture(x: Tensor, room: int = MAX_NUMBERS) -> Picture | None:
-    """Measure and draw numbers that belong to no batch; None where none is finite."""
-    if not x.numel():
-        return None
-    maps = draw(x, room)
-    figures = _summary(maps.values.reshape(-1), x.numel()) if maps.values.size == x.numel() else measure(x)
-    return None if figures is None else Picture(figures, maps)
+def pictures(tensors: Sequence[Tensor], room: int = MAX_NUMBERS) -> list[Picture | None]:
+    """Measure and draw many tensors that belong to no batch; None where none of the numbers is finite.
+
+    All that is drawn is copied into one row of float32, and measured there together: for thirty small tensors half of the time of doing
+    it one by one.
+    """
+    wanted = [x.detach() for x in tensors if x.numel()]
+    if not wanted:
+        return [None] * len(tensors)
+    chosen = [_choose(x, room) for x in wanted]
+    sizes = [part.numel() for part, _ in chosen]
+    row = torch.empty(sum(sizes), device=wanted[0].device)
+    places = torch.split(row, sizes)
+    torch._foreach_copy_([place.view(part.shape) for place, (part, _) in zip(places, chosen, strict=True)], [part for part, _ in chosen])
+    numbers = row.cpu().numpy()
+    ends = np.cumsum(sizes)
+    found = []
+    for x, (part, choice), end, figures in zip(wanted, chosen, ends.tolist(), _figures_of_all(numbers, sizes), strict=True):
+        values = numbers[end - part.numel() : end]
+        told = part.numel() == x.numel() and math.isfinite(figures[3])
+        summary = Figures(*figures, x.numel(), x.numel()) if told else measure(x)
+        found.append(None if summary is None else Picture(summary, Maps(values.reshape(part.shape), *choice)))
+    each = iter(found)
+    return [next(each) if x.numel() else None for x in tensors]
 
 
 def silent(x: Tensor, axis: int) -> tuple[int, ...]:
@@ -150,10 +157,40 @@ def silent(x: Tensor, axis: int) -> tuple[int, ...]:
     return tuple((~speaks).nonzero().flatten().tolist())
 
 
+def _figures_of_all(row: npt.NDArray[np.float32], sizes: Sequence[int]) -> list[tuple[float, float, float, float]]:
+    """Give min, max, mean and deviation of each of the stretches that lie one behind the other in a row."""
+    starts, counts = np.cumsum([0, *sizes[:-1]]), np.array(sizes)
+    with np.errstate(all="ignore"):
+        means = np.add.reduceat(row, starts, dtype=np.float64) / counts
+        away = row - np.repeat(means.astype(np.float32), counts)
+        np.square(away, out=away)
+        spreads = np.sqrt(np.add.reduceat(away, starts, dtype=np.float64) / counts)
+        columns = np.minimum.reduceat(row, starts), np.maximum.reduceat(row, starts), means, spreads
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _choose(x: Tensor, room: int) -> tuple[Tensor, Choice]:
+    """Give the part of a tensor that is drawn, as a view, and what ``Maps`` says of it."""
+    shape = tuple(x.shape)
+    if x.ndim > 4:
+        x = x.flatten(2, -2)
+    if x.ndim <= 1:
+        step = _step(x.numel(), min(room, MAX_SIDE * MAX_SIDE))
+        x = x.reshape(-1)[::step]
+        return x, (shape or (1,), tuple(range(0, shape[0] if shape else 1, step)), (1, step))
+    if x.ndim == 2:
+        side = math.isqrt(room)
+        down, across = _step(x.shape[0], side), _step(x.shape[1], side)
+        return x[::down, ::across], (shape, tuple(range(0, x.shape[0], down)), (down, across))
+    down, across = _step(x.shape[-2], MAX_SIDE), _step(x.shape[-1], MAX_SIDE)
+    panes = max(1, room // (math.ceil(x.shape[-2] / down) * math.ceil(x.shape[-1] / across)))
+    if x.ndim == 3:
+        step = _step(x.shape[0], min(MAX_MAPS, panes))
+        return x[::step, ::down, ::across], (shape, tuple(range(0, x.shape[0], step)), (down, across))
+    inner = _step(x.shape[1], MAX_MAPS)
+    step = _step(x.shape[0], max(1, min(MAX_MAPS, panes // math.ceil(x.shape[1] / inner))))
+    return x[::step, ::inner, ::down, ::across], (shape, tuple(range(0, x.shape[0], step)), (down, across))
+
+
 def _step(length: int, most: int) -> int:
     return max(1, math.ceil(length / most))
-
-
-def _numbers(x: Tensor) -> npt.NDArray[np.float32]:
-    """Copy to the CPU: what is drawn is never the tensor's own memory, which the next in-place operation would change."""
-    return np.array(x.detach().to("cpu", torch.float32).numpy(), order="C", copy=True)

@@ -17,7 +17,7 @@ from vitral.nets.blocks import Residual
 from vitral.nets.net import Net
 from vitral.probe.instrument import WHAT, first_tensor, parameters_of
 from vitral.probe.layers import at_rest
-from vitral.probe.maps import MAX_NUMBERS, picture
+from vitral.probe.maps import MAX_NUMBERS, pictures
 from vitral.probe.seen import Key, LayerSeen, StepSeen
 
 INPUT: Key = ("", 0)
@@ -81,6 +81,53 @@ def portray(
         room: how many numbers a picture may have.
     """
     found = {name: module for name, module in layers_of(net).items() if layers is None or name in layers}
+    began = time.perf_counter()
+    x = x.detach()
+    if x.is_floating_point():
+        x.requires_grad_("gradient" in what and target is not None)
+    outputs, answer = _go_forth(net, x, found, autocast or contextlib.nullcontext())
+    scores = first_tensor(answer)
+    assert scores is not None
+    scores = scores if scores.dtype is torch.float64 else scores.float()
+    forward = time.perf_counter() - began
+    seen = StepSeen(step, num_examples=len(x), settled=True)
+    own_gradients = "weight_gradient" in what and gradients is None
+    given = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad} if own_gradients else {}
+    asked = {INPUT: x, **outputs} if "gradient" in what else {}
+    slopes, of_weights, loss, backward = _go_back(asked, given, scores, target, criterion)
+    of_weights |= gradients or {}
+    entered = LayerSeen(*INPUT, "input", tuple(x.shape[1:]))
+    shown: dict[tuple[Key, str, str], Tensor] = {}
+    for key, output in {INPUT: x, **outputs}.items():
+        name, call = key
+        if "activation" in what:
+            shown[key, "activation", ""] = output.detach()[0]
+        if (slope := slopes.get(key)) is not None:
+            shown[key, "gradient", ""] = slope[0]
+        if key == INPUT:
+            continue
+        seen.layers[key] = LayerSeen(name, call, type(found[name]).__name__, tuple(output.shape[1:]))
+        for own, parameter in parameters_of(found[name]).items() if call == 0 else ():
+            if "weight" in what:
+                shown[key, "weights", own] = parameter.detach()
+            if "weight_gradient" in what and (moved := of_weights.get(f"{name}.{own}")) is not None:
+                shown[key, "weight_gradients", own] = moved
+            if not everything:
+                break
+    for (key, kind, own), made in zip(shown, pictures(list(shown.values()), room), strict=True):
+        layer = entered if key == INPUT else seen.layers[key]
+        if not own:
+            setattr(layer, kind, made)
+        elif made is not None:
+            getattr(layer, kind)[own] = made
+    seen.seconds = time.perf_counter() - began
+    return Portrait(seen, scores.detach()[0], entered, loss, forward, backward)
+
+
+def _go_forth(
+    net: Net, x: Tensor, layers: Mapping[str, nn.Module], autocast: contextlib.AbstractContextManager[Any]
+) -> tuple[dict[Key, Tensor], Any]:
+    """Run the network at rest: what each layer gave, and what the last one did."""
     outputs: dict[Key, Tensor] = {}
     calls: dict[str, int] = {}
 
@@ -92,47 +139,13 @@ def portray(
 
         return hook
 
-    began = time.perf_counter()
-    x = x.detach()
-    if x.is_floating_point():
-        x.requires_grad_("gradient" in what and target is not None)
-    hooks = [module.register_forward_hook(take(name)) for name, module in found.items()]
+    hooks = [module.register_forward_hook(take(name)) for name, module in layers.items()]
     try:
-        with at_rest(net), torch.enable_grad(), autocast or contextlib.nullcontext():
-            answer = net(x)
+        with at_rest(net), torch.enable_grad(), autocast:
+            return outputs, net(x)
     finally:
         for hook in hooks:
             hook.remove()
-    scores = first_tensor(answer)
-    assert scores is not None
-    scores = scores if scores.dtype is torch.float64 else scores.float()
-    forward = time.perf_counter() - began
-    seen = StepSeen(step, num_examples=len(x), settled=True)
-    given = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}
-    slopes, of_weights, loss, backward = _go_back({INPUT: x, **outputs}, given, scores, target, criterion, what, gradients)
-    of_weights |= gradients or {}
-    entered = LayerSeen(*INPUT, "input", tuple(x.shape[1:]))
-    for key, output in {INPUT: x, **outputs}.items():
-        name, call = key
-        layer = entered if key == INPUT else LayerSeen(name, call, type(found[name]).__name__, tuple(output.shape[1:]))
-        with torch.no_grad():
-            if "activation" in what:
-                layer.activation = picture(output.detach()[0], room)
-            if (slope := slopes.get(key)) is not None:
-                layer.gradient = picture(slope[0], room)
-            if key == INPUT:
-                continue
-            seen.layers[key], module = layer, found[name]
-            for own, parameter in parameters_of(module).items() if call == 0 else ():
-                if "weight" in what and (made := picture(parameter.detach(), room)):
-                    layer.weights[own] = made
-                moved = of_weights.get(f"{name}.{own}")
-                if "weight_gradient" in what and moved is not None and (made := picture(moved, room)):
-                    layer.weight_gradients[own] = made
-                if not everything:
-                    break
-    seen.seconds = time.perf_counter() - began
-    return Portrait(seen, scores.detach()[0], entered, loss, forward, backward)
 
 
 def _go_back(
@@ -141,8 +154,6 @@ def _go_back(
     scores: Tensor,
     target: Tensor | None,
     criterion: Callable[[Tensor, Tensor], Tensor] | None,
-    what: tuple[str, ...],
-    gradients: Mapping[str, Tensor] | None,
 ) -> tuple[dict[Key, Tensor], dict[str, Tensor], float | None, float]:
     """Ask for the gradient of every output and weight at once; ``torch.autograd.grad`` leaves ``.grad`` alone."""
     if target is None or criterion is None:
@@ -150,10 +161,9 @@ def _go_back(
     began = time.perf_counter()
     with torch.enable_grad():
         loss = criterion(scores, target)
-    keys = [key for key, output in outputs.items() if output.requires_grad] if "gradient" in what else []
-    names = list(given) if "weight_gradient" in what and gradients is None else []
-    wanted = [*(outputs[key] for key in keys), *(given[name] for name in names)]
+    keys = [key for key, output in outputs.items() if output.requires_grad]
+    wanted = [*(outputs[key] for key in keys), *given.values()]
     found = torch.autograd.grad(loss, wanted, allow_unused=True) if wanted and loss.requires_grad else [None] * len(wanted)
     slopes = {key: slope for key, slope in zip(keys, found, strict=False) if slope is not None}
-    of_weights = {name: slope for name, slope in zip(names, found[len(keys) :], strict=True) if slope is not None}
+    of_weights = {name: slope for name, slope in zip(given, found[len(keys) :], strict=True) if slope is not None}
     return slopes, of_weights, float(loss.detach()), time.perf_counter() - began

@@ -30,7 +30,7 @@ from vitral.data.text import Text
 from vitral.errors import DataError, SpecError, VitralError
 from vitral.events import Evaluated, Event, RunStarted
 from vitral.probe.seen import LayerSeen
-from vitral.runtime.double import Double, Moment, Tensors, copy, weights_of
+from vitral.runtime.double import Double, Moment, Tensors, copy, one_thread, weights_of
 from vitral.runtime.frames import Sheet, Values, write
 from vitral.runtime.gallery import Images, gallery
 from vitral.runtime.history import History
@@ -69,6 +69,7 @@ class Showing:
         self._held: OrderedDict[tuple[int, int], Moment] = OrderedDict()
         self._past: OrderedDict[int, Moment] = OrderedDict()
         self._measured: Moment | None = None
+        self._last: tuple[tuple[str, int], tuple[Tensor, Tensor]] | None = None
         self._answers: dict[int, Tensor] = {}
         self._dead: dict[str, tuple[int, ...]] = {}
         self._steps: list[tuple[int, Tensors]] = []
@@ -85,6 +86,7 @@ class Showing:
         except Exception as cause:
             self.problem = str(cause) if isinstance(cause, VitralError) else f"{type(cause).__name__}: {cause}"
 
+    @one_thread()
     def layers(self, look: Look) -> bytes | None:
         """Encode the picture of all layers of this moment; None where there is nothing to show.
 
@@ -96,7 +98,7 @@ class Showing:
         now = look.at is None
         if now:
             self._interest = time.monotonic()
-        x, target = self._gallery.example(look.split, look.example)
+        x, target = self._example(look.split, look.example)
         moment = self._now() if look.at is None else self._then(look.at)
         self._double.wear(moment)
         gradients = self._gradients() if now and "weight_gradient" in look.what else None
@@ -184,6 +186,12 @@ class Showing:
         """Name what one example can be; empty for a text and a regression."""
         dataset = self._subject.dataset
         return () if isinstance(dataset, Text) or self._subject.experiment.network.loss.kind == "regression" else dataset.classes
+
+    def _example(self, split: str, number: int) -> tuple[Tensor, Tensor]:
+        """Give an example and its target; the last one is at hand, since a viewer mostly looks at the same one."""
+        if self._last is None or self._last[0] != (split, number):
+            self._last = (split, number), self._gallery.example(split, number)
+        return self._last[1]
 
     def _as_people_see_it(self, look: Look, sheet: Sheet) -> Values:
         pixels = self._gallery.pixels(look.split, torch.tensor([look.example]))
@@ -273,13 +281,14 @@ class Showing:
         found = {name: p.grad for name, p in self._subject.trainer.net.named_parameters() if p.grad is not None}
         return found or None
 
+    @one_thread()
     def _explain(self, values: dict[str, Any]) -> Answer:
         """Explain a number of a layer's output ("activation"), of its gradient, or of the gradient of a weight.
 
         ``{"layer", "place", "example", "split", "backward", "of", "step" or "at"}``; ``of`` names the weight: "kernels", "weights", "bias".
         """
         moment = self._moment(values)
-        x, target = self._gallery.example(str(values.get("split", "test")), _whole("example", values.get("example", 0)))
+        x, target = self._example(str(values.get("split", "test")), _whole("example", values.get("example", 0)))
         layer, place = str(values.get("layer", "")), _place(values.get("place"))
         self._double.wear(moment)
         told: Values = {"step": moment.step, "layer": layer}
