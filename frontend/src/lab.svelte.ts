@@ -241,6 +241,12 @@ class Laboratory {
     if (this.chosen) void this.explain(this.chosen);
   }
 
+  /** Look at another example; there are as many as the test set holds. */
+  goToExample(example: number): void {
+    const last = (this.standing.start?.num_test ?? Infinity) - 1;
+    this.lesson.example = Math.max(0, Math.min(last, example));
+  }
+
   async refreshHistory(): Promise<void> {
     try {
       this.steps = ((await this.ask("history"))["steps"] as number[] | undefined) ?? [];
@@ -441,6 +447,7 @@ class Laboratory {
     for (const event of events) {
       this.curves.take(event);
       this.standing.take(event);
+      if (event.event === "run_started") this.goToExample(this.lesson.example); // of a small test set the one in the address may not be there
       if (event.event === "control_changed") this.controls = { ...this.controls, [event.name]: event.after };
     }
     this.tick++;
