@@ -9,6 +9,8 @@ import type {
   Answer, Controls, Explained, Hello, LabEvent, Layers, LayerSpec, Picture, Row, RunRow, RunState, Seen, SeenLayer, StateTold, Unseen, What,
 } from "./protocol";
 import { WHATS } from "./protocol";
+import { paper } from "./paper.svelte";
+import type { Theme } from "./scale";
 import { Line, type Connection } from "./socket";
 import { Standing } from "./standing";
 import { read, type Blob, type Frame } from "./wire";
@@ -97,6 +99,10 @@ class Laboratory {
   private asked = 0;
 
   words: Words = $derived(this.lesson.language === "es" ? es : en);
+  /** The theme that is drawn in: paper is white whatever a person has chosen for the screen. */
+  theme: Theme = $derived(paper.printing ? "light" : this.lesson.theme);
+  /** What the experiment is called in this language. */
+  title = $derived(this.hello?.experiment?.title?.[this.lesson.language] || this.hello?.experiment?.name || this.hello?.name || "");
   running = $derived(this.phase === "running" || this.phase === "learning");
   /** Whether training images are varied: as a person has set it, or as the experiment says where nobody can. */
   augmented = $derived.by(() => {
@@ -142,10 +148,11 @@ class Laboratory {
         const address = write(this.lesson, this.plain);
         if (address !== location.search) history.replaceState(null, "", address);
       });
-      $effect(() => {
-        const { language, theme, lecture } = this.lesson;
+      $effect.pre(() => {
+        // before anything is drawn: what is drawn reads its colours from the style sheet
+        const { language, lecture } = this.lesson;
         document.documentElement.lang = language;
-        document.documentElement.dataset["theme"] = theme;
+        document.documentElement.dataset["theme"] = this.theme;
         document.documentElement.classList.toggle("lecture", lecture);
       });
       $effect(() => {

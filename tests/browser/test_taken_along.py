@@ -1,4 +1,4 @@
-"""What a person takes along: saved pictures and curves. They are compared with what the page shows and the store holds."""
+"""What a person takes along: saved pictures and curves, and the printed page. They are compared with what the page shows and the store holds."""
 
 from __future__ import annotations
 
@@ -100,6 +100,7 @@ def test_maps_are_saved_as_svg_cell_by_cell(visit: Any, language: str, name: str
 
 def test_a_curve_is_saved_as_svg_with_the_numbers_of_the_store(visit: Any, laboratory: Laboratory) -> None:
     page = visit().open()
+    go_on(page)
     page.wait_for_function("() => document.querySelector('.figures .large div:nth-child(3) b').innerText.includes('%')", timeout=90_000)
     pause(page)
     page.wait_for_timeout(1200)
@@ -170,7 +171,57 @@ def test_kernels_in_colour_say_that_they_are(chromium: Any, tmp_path: Path) -> N
             captions.append(words(ElementTree.parse(save(page, kernels, "Save as SVG")).getroot())[1])
         assert "red, green and blue each" in captions[0]
         assert "scale: blue −" in captions[1]
-        visitor.leave()
-        first.close()
+        assert visitor.wrong == []
     finally:
+        for context in chromium.contexts:
+            if any(page.url.startswith(laboratory.address) for page in context.pages):
+                context.close()
         laboratory.close()
+
+
+BRIGHTNESS = """() => [...document.querySelectorAll('.layer canvas')].map((canvas) => {
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', {willReadFrequently: true});
+    copy.drawImage(canvas, 0, 0);
+    const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
+    const seen = [...Array(data.length / 4).keys()].filter((i) => data[4 * i + 3]);
+    return seen.reduce((sum, i) => sum + data[4 * i] + data[4 * i + 1] + data[4 * i + 2], 0) / (3 * seen.length);
+})"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("language", "facts"), [("en", ("run", "step", "printed", "address")), ("es", ("ejecución", "paso", "impreso", "dirección"))]
+)
+def test_the_page_is_printed_black_on_white(visit: Any, language: str, facts: tuple[str, ...], theme: str) -> None:
+    page = visit().open(f"lang={language}&theme={theme}")
+    page.wait_for_timeout(800)
+    painted = page.locator(".layer canvas").count()
+    page.emulate_media(media="print")
+    head = page.locator(".imprint").inner_text()
+    assert page.url in head
+    assert re.search(r"run=([^&]+)", page.url)[1] in head  # type: ignore[index]
+    assert page.locator(".imprint h1").inner_text().startswith("5,000 handwritten" if language == "en" else "5000 dígitos")
+    assert all(fact in head for fact in facts)
+    controls = page.locator(".top, .history, .shows, .save, .button, .icon-button, .segments, .notes, .curves footer, input")
+    assert [c.evaluate("(c) => c.outerHTML.slice(0, 80)") for c in controls.all() if c.is_visible()] == []
+    look = page.evaluate("() => { const { backgroundColor, color } = getComputedStyle(document.body); return [backgroundColor, color]; }")
+    assert look == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
+    brightness = page.evaluate(BRIGHTNESS)
+    assert len(brightness) == painted > 6
+    assert min(brightness) > 150, "every map, in sight or not, is drawn on light ground"
+    for chart in page.locator(".curves figure").all():
+        assert chart.locator("> svg path[data-label]").count() >= 1
+        assert not chart.locator("canvas").is_visible()
+    assert page.locator(".layer").first.evaluate("(layer) => getComputedStyle(layer).breakInside") == "avoid"
+    page.emulate_media(media="screen")
+    page.locator(".imprint").wait_for(state="detached")
+    assert page.locator("html").get_attribute("data-theme") == theme
+    assert page.locator(".top").is_visible()
+    # the browser's own printing tells of itself otherwise: what it takes is the page right after the event
+    page.evaluate(f"addEventListener('beforeprint', () => {{ window.printed = ({BRIGHTNESS})(); }})")
+    assert page.pdf().startswith(b"%PDF")
+    assert min(page.evaluate("window.printed")) > 150
+    page.wait_for_timeout(500)
+    assert page.locator("html").get_attribute("data-theme") == theme
+    if theme == "dark":
+        assert page.evaluate(BRIGHTNESS)[0] < 120

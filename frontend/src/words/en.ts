@@ -331,6 +331,11 @@ export const en = {
     bySteps: "steps",
     byExamples: "examples",
   },
+  paper: {
+    run: "run",
+    printed: "printed",
+    address: "address",
+  },
   line: {
     connecting: "Connecting…",
     lost: "The connection is lost. The network goes on learning; the page comes back by itself.",

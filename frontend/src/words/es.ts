@@ -332,6 +332,11 @@ export const es: Words = {
     bySteps: "pasos",
     byExamples: "ejemplos",
   },
+  paper: {
+    run: "ejecución",
+    printed: "impreso",
+    address: "dirección",
+  },
   line: {
     connecting: "Conectando…",
     lost: "Se ha perdido la conexión. La red sigue aprendiendo; la página vuelve por sí sola.",
