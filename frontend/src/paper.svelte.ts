@@ -8,7 +8,10 @@ class Paper {
   /** Listen from now on. Browsers tell of printing in two ways, and not each of them in both. */
   begin(): void {
     const print = matchMedia("print");
-    const turn = (printing: boolean): void => flushSync(() => (this.printing = printing)); // the browser takes the page right after
+    const turn = (printing: boolean): void => {
+      this.printing = printing;
+      flushSync(); // the browser takes the page right after
+    };
     print.addEventListener("change", () => turn(print.matches));
     addEventListener("beforeprint", () => turn(true));
     addEventListener("afterprint", () => turn(print.matches));
