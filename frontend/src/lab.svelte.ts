@@ -2,56 +2,26 @@
 
 import { Curves } from "./curves";
 import { seenBy, type Area } from "./field";
-import { Magnitudes, steady } from "./draw/range";
-import { count, figure, fixed, large, percent, setting } from "./numbers";
+import { arrange, type LabLayer } from "./layers";
 import { defaults, read as readAddress, write, type Lesson } from "./link";
+import { Notes, type Note } from "./notes.svelte";
+import { speech } from "./numbers";
+import { paper } from "./paper.svelte";
+import { Past } from "./past";
 import type {
-  Answer, Controls, Explained, Hello, LabEvent, Layers, LayerSpec, Picture, Row, RunRow, RunState, Seen, SeenLayer, StateTold, Unseen, What,
+  Answer, Controls, Explained, Hello, LabEvent, Layers, Picture, RunState, Seen, SeenLayer, StateTold, Unseen,
 } from "./protocol";
-import { WHATS } from "./protocol";
+import { rangesOf, type Range } from "./ranges";
+import { list } from "./runs";
+import type { Theme } from "./scale";
 import { Line, type Connection } from "./socket";
+import { beside, placeIn, valueAt, type Spot } from "./spot";
 import { Standing } from "./standing";
-import { read, type Blob, type Frame } from "./wire";
+import type { Blob, Frame } from "./wire";
 import { en, type Words } from "./words/en";
 import { es } from "./words/es";
 
-/** A cell of a picture that somebody points at or has chosen. */
-export interface Spot {
-  readonly layer: string;
-  readonly what: What;
-  /** Place in the layer's own numbers: (channel, row, column), (unit,), or for weights (kernel, channel, row, column). */
-  readonly place: readonly number[];
-  readonly value: number;
-}
-
-/** A picture's colour range, and the share of its numbers beyond it. */
-export interface Range {
-  readonly range: number;
-  readonly clamped: number;
-}
-
-/** A layer with its name in the module tree and, where known, its specification. */
-export interface LabLayer {
-  readonly row: Row;
-  readonly path: string;
-  readonly shape: readonly number[];
-  readonly spec: LayerSpec | null;
-  /** Which of the network's own layers it is; -1 for the input and for layers inside a block. */
-  readonly index: number;
-}
-
-export interface Note {
-  readonly id: number;
-  readonly kind: "error" | "word";
-  readonly text: string;
-}
-
-const OUTLIERS = 0.002; // this share of a picture may lie beyond its scale
-const FEW = 400; // of fewer numbers none is an outlier
 const RATE = 10; // pictures a second
-const MEMORY = 90; // ranges kept for the small curve of a layer
-
-const sizes = (text: string): number[] => (/^\d+(x\d+)*$/.test(text) ? text.split("x").map(Number) : []);
 
 class Laboratory {
   lesson: Lesson = $state(defaults([], false));
@@ -79,13 +49,12 @@ class Laboratory {
   /** The arithmetic on its way for the chosen cell. */
   asking = $state(false);
   steps: number[] = $state.raw([]);
-  notes: Note[] = $state([]);
   missing = $state(false);
 
   curves = new Curves();
   standing = new Standing();
-  /** The smallest and largest activation of each layer in the last pictures. */
-  readonly past = new Map<string, { min: number; max: number }[]>();
+  readonly notes = new Notes();
+  past = new Past();
 
   private line: Line | null = null;
   private position = 0;
@@ -93,10 +62,13 @@ class Laboratory {
   private plain: Lesson = defaults([], false);
   private waiting: Picture | null = null;
   private due = 0;
-  private noteNumber = 0;
   private asked = 0;
 
   words: Words = $derived(this.lesson.language === "es" ? es : en);
+  /** The theme that is drawn in: paper is white whatever a person has chosen for the screen. */
+  theme: Theme = $derived(paper.printing ? "light" : this.lesson.theme);
+  /** What the experiment is called in this language. */
+  title = $derived(this.hello?.experiment?.title?.[this.lesson.language] || this.hello?.experiment?.name || this.hello?.name || "");
   running = $derived(this.phase === "running" || this.phase === "learning");
   /** Whether training images are varied: as a person has set it, or as the experiment says where nobody can. */
   augmented = $derived.by(() => {
@@ -119,14 +91,7 @@ class Laboratory {
   }
 
   /** The language's own way to write numbers. */
-  readonly say = {
-    figure: (value: number | null | undefined, digits = 3): string => figure(value, this.lesson.language, digits),
-    fixed: (value: number, digits: number): string => fixed(value, this.lesson.language, digits),
-    count: (value: number | null | undefined): string => count(value, this.lesson.language),
-    large: (value: number): string => large(value, this.lesson.language),
-    percent: (value: number | null | undefined, digits = 1): string => percent(value, this.lesson.language, digits),
-    setting: (value: unknown): string => setting(value, this.lesson.language),
-  };
+  readonly say = speech(() => this.lesson.language);
 
   /** Read the address, and keep it up to date from now on. */
   begin(): void {
@@ -142,10 +107,11 @@ class Laboratory {
         const address = write(this.lesson, this.plain);
         if (address !== location.search) history.replaceState(null, "", address);
       });
-      $effect(() => {
-        const { language, theme, lecture } = this.lesson;
+      $effect.pre(() => {
+        // before anything is drawn: what is drawn reads its colours from the style sheet
+        const { language, lecture } = this.lesson;
         document.documentElement.lang = language;
-        document.documentElement.dataset["theme"] = theme;
+        document.documentElement.dataset["theme"] = this.theme;
         document.documentElement.classList.toggle("lecture", lecture);
       });
       $effect(() => {
@@ -211,13 +177,7 @@ class Laboratory {
   }
 
   inform(text: string, kind: Note["kind"] = "word"): void {
-    const id = ++this.noteNumber;
-    this.notes = [...this.notes.filter((note) => note.text !== text).slice(-2), { id, kind, text }];
-    setTimeout(() => this.dismiss(id), kind === "error" ? 9000 : 4000);
-  }
-
-  dismiss(id: number): void {
-    this.notes = this.notes.filter((note) => note.id !== id);
+    this.notes.add(text, kind);
   }
 
   retry(): void {
@@ -239,6 +199,12 @@ class Laboratory {
   goTo(step: number | null): void {
     this.lesson.step = step; // the look that follows asks for it
     if (this.chosen) void this.explain(this.chosen);
+  }
+
+  /** Look at another example; there are as many as the test set holds. */
+  goToExample(example: number): void {
+    const last = (this.standing.start?.num_test ?? Infinity) - 1;
+    this.lesson.example = Math.max(0, Math.min(last, example));
   }
 
   async refreshHistory(): Promise<void> {
@@ -263,8 +229,8 @@ class Laboratory {
     const backward = spot.what !== "activation";
     try {
       const answer = await this.ask("explain", {
-        layer: spot.layer, place: this.plainPlace(spot), what: spot.what, example: this.lesson.example, split: "test", backward,
-        of: spot.what.startsWith("weight") ? (this.kindOf(spot) === "dense" ? "weights" : "kernels") : "output",
+        layer: spot.layer, place: placeIn(this.layers, spot), what: spot.what, example: this.lesson.example, split: "test", backward,
+        of: spot.what.startsWith("weight") ? (this.layers.find(({ path }) => path === spot.layer)?.row.kind === "dense" ? "weights" : "kernels") : "output",
         ...(this.lesson.step === null ? { step: this.picture?.step } : { at: this.lesson.step }),
       });
       if (asked !== this.asked) return;
@@ -283,32 +249,7 @@ class Laboratory {
   valueOf(spot: Spot): number {
     const seen = this.byName.get(spot.layer)?.[spot.what];
     const blob = this.blob(seen);
-    if (!seen || !blob) return NaN;
-    const place = this.plainPlace(spot);
-    const [sy = 1, sx = 1] = typeof seen.stride === "number" ? [seen.stride, seen.stride] : (seen.stride ?? []);
-    let index = 0;
-    for (let axis = 0; axis < blob.shape.length; axis++) {
-      let at = place[axis] ?? 0;
-      if (axis === 0 && seen.shown?.length) at = seen.shown.indexOf(at);
-      else if (axis === blob.shape.length - 2 && axis > 0) at /= sy;
-      else if (axis === blob.shape.length - 1) at /= sx;
-      if (!Number.isInteger(at) || at < 0 || at >= blob.shape[axis]!) return NaN;
-      index = index * blob.shape[axis]! + at;
-    }
-    return read(blob, index) * (blob.dtype === "f2" ? (seen.scale ?? 1) : 1);
-  }
-
-  private kindOf(spot: Spot): string {
-    return this.layers.find(({ path }) => path === spot.layer)?.row.kind ?? "";
-  }
-
-  /** A dense layer's weights over maps are drawn as maps, (unit, channel, row, column); its own places are (unit, input). */
-  private plainPlace(spot: Spot): readonly number[] {
-    const layer = this.layers.find(({ path }) => path === spot.layer);
-    const before = layer && this.layers.find(({ index }) => index === layer.index - 1)?.shape;
-    if (layer?.row.kind !== "dense" || spot.place.length !== 4 || before?.length !== 3) return spot.place;
-    const [unit = 0, channel = 0, row = 0, column = 0] = spot.place;
-    return [unit, (channel * before[1]! + row) * before[2]! + column];
+    return seen && blob ? valueAt(seen, blob, placeIn(this.layers, spot)) : NaN;
   }
 
   /** Walk from the chosen cell to its neighbour; says whether the key was one to walk with. */
@@ -316,21 +257,10 @@ class Laboratory {
     const spot = this.chosen;
     const layer = spot && this.layers.find(({ path }) => path === spot.layer);
     if (!spot || !layer) return false;
-    const place = [...spot.place];
-    const deep = spot.what.startsWith("weight");
-    const shape = deep ? (this.blob(this.byName.get(spot.layer)?.[spot.what])?.shape ?? []) : layer.shape;
-    const last = place.length - 1;
-    const moves: Record<string, [number, number]> = place.length > 1
-      ? { ArrowLeft: [last, -1], ArrowRight: [last, 1], ArrowUp: [last - 1, -1], ArrowDown: [last - 1, 1], PageUp: [0, -1], PageDown: [0, 1] }
-      : { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-    const move = moves[key];
-    if (!move) return false;
-    const [axis, by] = move;
-    const next = (place[axis] ?? 0) + by;
-    if (next < 0 || next >= (shape[axis] ?? Infinity)) return true;
-    place[axis] = next;
-    void this.explain({ ...spot, place, value: NaN });
-    return true;
+    const shape = spot.what.startsWith("weight") ? (this.blob(this.byName.get(spot.layer)?.[spot.what])?.shape ?? []) : layer.shape;
+    const place = beside(spot.place, shape, key);
+    if (place && place !== spot.place) void this.explain({ ...spot, place, value: NaN });
+    return place !== null;
   }
 
   folded(path: string): boolean {
@@ -381,7 +311,7 @@ class Laboratory {
     this.missing = false;
     this.curves = new Curves();
     this.standing = new Standing();
-    this.past.clear();
+    this.past = new Past();
     this.tick++;
   }
 
@@ -441,6 +371,7 @@ class Laboratory {
     for (const event of events) {
       this.curves.take(event);
       this.standing.take(event);
+      if (event.event === "run_started") this.goToExample(this.lesson.example); // of a small test set the one in the address may not be there
       if (event.event === "control_changed") this.controls = { ...this.controls, [event.name]: event.after };
     }
     this.tick++;
@@ -454,63 +385,9 @@ class Laboratory {
     this.waiting = null;
     const asked = (picture.at ?? null) === this.lesson.step && picture.example === this.lesson.example;
     if (picture.at !== undefined && !asked) return; // of the moment before: it would be shown under the wrong name
-    for (const layer of picture.layers) {
-      const seen = layer.activation;
-      if (!seen || seen.min === null || seen.max === null) continue;
-      const ranges = this.past.get(layer.name) ?? [];
-      ranges.push({ min: seen.min, max: seen.max });
-      if (ranges.length > MEMORY) ranges.shift();
-      this.past.set(layer.name, ranges);
-    }
+    this.past.take(picture);
     this.picture = picture;
   }
-}
-
-/** Ask for the list of runs, the newest first. */
-export async function list(): Promise<{ runs: RunRow[]; current: string | null }> {
-  const response = await fetch("/api/runs", { headers: { Accept: "application/json" } });
-  if (!response.ok) throw new Error(`${response.status}`);
-  const { runs, current = null } = (await response.json()) as { runs: RunRow[]; current?: string | null };
-  return { runs: [...runs].sort((a, b) => (b.created ?? "~").localeCompare(a.created ?? "~")), current };
-}
-
-/** Join the table's rows with the experiment's layers. */
-export function arrange(hello: Hello | null): LabLayer[] {
-  if (!hello) return [];
-  const specs = hello.experiment?.network?.layers ?? [];
-  const parents: string[] = [];
-  return hello.rows.map((row) => {
-    parents.length = row.depth;
-    const path = [...parents, row.name].join(".");
-    parents.push(row.name);
-    const index = row.depth === 0 ? row.number - 1 : -1;
-    return { row, path, shape: sizes(row.output), spec: index >= 0 ? (specs[index] ?? null) : null, index };
-  });
-}
-
-/** The colour range of each picture, keyed "layer what". In common mode all pictures of a kind share one. */
-export function rangesOf(picture: Picture, common: boolean): Map<string, Range> {
-  const ranges = new Map<string, Range>();
-  for (const what of WHATS) {
-    const all = new Magnitudes();
-    const each: [string, Magnitudes][] = [];
-    for (const layer of picture.layers) {
-      const seen = layer[what];
-      const blob = seen?.blob === null || seen?.blob === undefined ? undefined : picture.blobs[seen.blob];
-      if (!seen || !blob) continue;
-      const own = new Magnitudes();
-      own.add(blob, seen.scale ?? 1);
-      if (common) all.add(blob, seen.scale ?? 1);
-      each.push([`${layer.name} ${what}`, own]);
-    }
-    const shared = common ? steady(all.below(OUTLIERS)) : 0;
-    for (const [key, own] of each) {
-      const range = common ? shared : steady(own.total < FEW ? own.largest : own.below(OUTLIERS));
-      ranges.set(key, { range, clamped: own.beyond(range) });
-    }
-    if (common) ranges.set(what, { range: shared, clamped: all.beyond(shared) });
-  }
-  return ranges;
 }
 
 export const lab = new Laboratory();

@@ -63,6 +63,16 @@ export const percent = (share: number | null | undefined, language: Language, di
     ? "–"
     : `${format(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(share * 100)} %`;
 
+/** All of these in the language that is asked for at the moment. */
+export const speech = (language: () => Language) => ({
+  figure: (value: number | null | undefined, digits = 3): string => figure(value, language(), digits),
+  fixed: (value: number, digits: number): string => fixed(value, language(), digits),
+  count: (value: number | null | undefined): string => count(value, language()),
+  large: (value: number): string => large(value, language()),
+  percent: (share: number | null | undefined, digits = 1): string => percent(share, language(), digits),
+  setting: (value: unknown): string => setting(value, language()),
+});
+
 /** Multiply signs for the letter x between numbers: 16x5x5x3+16 = 1216 reads 16×5×5×3 + 16 = 1,216. */
 export function arithmetic(text: string, language: Language): string {
   return text

@@ -327,17 +327,6 @@ def test_snapshots_go_out_and_come_in_again(visit: Any, tmp_path: Path) -> None:
     go_on(page)
 
 
-def test_pictures_are_saved_with_their_words(visit: Any) -> None:
-    page = visit().open()
-    for block in (".layer [data-picture]", ".curves [data-picture]"):
-        page.locator(block).first.hover()
-        drawn = page.locator(f"{block} canvas").first.evaluate("(canvas) => [canvas.width, canvas.height]")
-        with Image.open(saved(page, page.locator(f"{block} .save").first.click)) as picture:
-            assert picture.format == "PNG"
-            assert picture.width >= drawn[0]
-            assert picture.height > drawn[1] + 30, "its title stands above it"
-
-
 def test_the_confusion_opens_the_images_behind_a_cell(visit: Any) -> None:
     page = visit().open()
     cell = page.locator("[data-cell='0,0']")

@@ -75,6 +75,9 @@ export function layOutTable(
   return finish(rows * columns, height, width, times, gap, across, ratio, down);
 }
 
+/** The same panes with nothing between them, one below the other, a pixel for each cell. */
+export const bare = ({ count, height, width }: Layout): Layout => finish(count, height, width, 1, 0, 1, 1);
+
 /** The left upper device pixel of a pane. */
 export function cornerOf(layout: Layout, pane: number): { x: number; y: number } {
   const { columns, rows, down, width, height, times, gap } = layout;

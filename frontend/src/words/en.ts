@@ -1,6 +1,7 @@
 /** What the page says, in English. `Words` is the catalogue's type: Spanish must have every entry, with the same arguments. */
 
 import type { RunState } from "../protocol";
+import type { Theme } from "../scale";
 
 const states: Record<RunState, string> = {
   created: "not started",
@@ -133,8 +134,9 @@ export const en = {
     keys: "Arrow keys move over the cells, Enter shows the arithmetic",
     total: (parameters: string, macs: string) => `${parameters} parameters · ${macs} multiply-adds an image`,
     loss: "loss of this example",
-    savePicture: "Save as PNG",
-    saved: (step: string, low: string, high: string, range: string) => `step ${step} · ${low} … ${high} · scale: blue −${range}, white 0, orange ${range}`,
+    savePicture: (format: string) => `Save as ${format}`,
+    savedScale: (range: string, theme: Theme) => `scale: blue −${range}, ${theme === "dark" ? "black" : "white"} 0, orange ${range}`,
+    savedColour: (range: string) => `red, green and blue each: dark −${range}, mid-grey 0, bright ${range}`,
     none: "The network of this run has no picture to show",
   },
   figures: {
@@ -328,6 +330,11 @@ export const en = {
     by: "by",
     bySteps: "steps",
     byExamples: "examples",
+  },
+  paper: {
+    run: "run",
+    printed: "printed",
+    address: "address",
   },
   line: {
     connecting: "Connecting…",

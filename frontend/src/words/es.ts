@@ -131,8 +131,9 @@ export const es: Words = {
     keys: "Las flechas recorren las celdas; Intro muestra la aritmética",
     total: (parameters, macs) => `${parameters} parámetros · ${macs} multiplicaciones y sumas por imagen`,
     loss: "pérdida de este ejemplo",
-    savePicture: "Guardar como PNG",
-    saved: (step, low, high, range) => `paso ${step} · ${low} … ${high} · escala: azul −${range}, blanco 0, naranja ${range}`,
+    savePicture: (format) => `Guardar como ${format}`,
+    savedScale: (range, theme) => `escala: azul −${range}, ${theme === "dark" ? "negro" : "blanco"} 0, naranja ${range}`,
+    savedColour: (range) => `rojo, verde y azul por separado: oscuro −${range}, gris medio 0, claro ${range}`,
     none: "La red de esta ejecución no tiene imágenes que mostrar",
   },
   figures: {
@@ -330,6 +331,11 @@ export const es: Words = {
     by: "por",
     bySteps: "pasos",
     byExamples: "ejemplos",
+  },
+  paper: {
+    run: "ejecución",
+    printed: "impreso",
+    address: "dirección",
   },
   line: {
     connecting: "Conectando…",

@@ -1,0 +1,25 @@
+/** What the page has to say for a while: a word, or what went wrong. */
+
+export interface Note {
+  readonly id: number;
+  readonly kind: "error" | "word";
+  readonly text: string;
+}
+
+const SECONDS = { error: 9, word: 4 } as const;
+
+export class Notes {
+  all: Note[] = $state([]);
+  private number = 0;
+
+  /** Say something; what stands there already is said anew, and three are enough. */
+  add(text: string, kind: Note["kind"]): void {
+    const id = ++this.number;
+    this.all = [...this.all.filter((note) => note.text !== text).slice(-2), { id, kind, text }];
+    setTimeout(() => this.dismiss(id), 1000 * SECONDS[kind]);
+  }
+
+  dismiss(id: number): void {
+    this.all = this.all.filter((note) => note.id !== id);
+  }
+}
