@@ -14,6 +14,7 @@ import { Standing } from "./standing";
 import { read, type Blob, type Frame } from "./wire";
 import { en, type Words } from "./words/en";
 import { es } from "./words/es";
+import { say, type Said } from "./words/said";
 
 /** A cell of a picture that somebody points at or has chosen. */
 export interface Spot {
@@ -44,6 +45,7 @@ export interface Note {
   readonly id: number;
   readonly kind: "error" | "word";
   readonly text: string;
+  readonly lang: Said["lang"];
 }
 
 const OUTLIERS = 0.002; // this share of a picture may lie beyond its scale
@@ -206,13 +208,21 @@ class Laboratory {
   }
 
   complain(cause: unknown): void {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    this.inform(text === "offline" ? this.words.line.refused : text, "error");
+    const offline = cause instanceof TypeError; // what fetch throws, in the browser's own language, where nobody answers
+    const { text, lang } = this.heard(offline ? "offline" : cause instanceof Error ? cause.message : String(cause));
+    this.inform(text, "error", lang);
   }
 
-  inform(text: string, kind: Note["kind"] = "word"): void {
+  /** Say in the page's language why something failed: in the server's sentence, its bare status, or "offline" of our own. */
+  heard(reason: string): Said {
+    if (reason === "offline") return { text: this.words.line.refused, lang: undefined };
+    if (/^\d{3}$/.test(reason)) return { text: `${this.words.failed} (${reason})`, lang: undefined };
+    return say(reason, this.lesson.language);
+  }
+
+  inform(text: string, kind: Note["kind"] = "word", lang?: Said["lang"]): void {
     const id = ++this.noteNumber;
-    this.notes = [...this.notes.filter((note) => note.text !== text).slice(-2), { id, kind, text }];
+    this.notes = [...this.notes.filter((note) => note.text !== text).slice(-2), { id, kind, text, lang }];
     setTimeout(() => this.dismiss(id), kind === "error" ? 9000 : 4000);
   }
 
@@ -275,7 +285,7 @@ class Laboratory {
       if (asked !== this.asked) return;
       this.record = null;
       this.asking = false;
-      this.recordError = cause instanceof Error && cause.message === "offline" ? this.words.line.refused : String((cause as Error).message);
+      this.recordError = (cause as Error).message;
     }
   }
 
