@@ -189,6 +189,7 @@ class Laboratory {
         this.retryAt = retryAt;
       },
       missing: () => (this.missing = true),
+      full: (reason) => this.complain(reason),
     });
   }
 

@@ -38,6 +38,10 @@ export const SAID = [
   pair("{run} has not loaded yet: expected a run to start again, got none; wait a moment", "{run} todavía no se ha cargado, así que no se puede empezar de nuevo; espere un momento"),
   pair("no run was started in this laboratory yet: expected a current one, got none; start one", "en este laboratorio todavía no se ha empezado ninguna ejecución; empiece una"),
   pair("there is no run {run}; the list of runs says which there are", "no existe la ejecución {run}; en la lista de ejecuciones están las que hay"),
+  pair("open the laboratory with the link that it printed; `vitral open` prints a new one", "abra el laboratorio con el enlace que mostró; `vitral open` muestra uno nuevo"),
+  pair("this laboratory is not at that address; open the link that it printed", "este laboratorio no está en esa dirección; abra el enlace que mostró"),
+  pair("the request came from another page", "la petición vino de otra página"),
+  pair("{count} pages look at this run already; close one", "ya hay {count} páginas mirando esta ejecución; cierre una"),
   pair("the laboratory is closing: expected an open one; start it again", "el laboratorio se está cerrando; ábralo de nuevo"),
   pair("{count} runs go on already: expected fewer than {most}; stop one", "ya hay {count} ejecuciones en marcha y deben ser menos de {most}; detenga una"),
   pair("{most} commands wait for their answers: expected fewer at a time; wait for some", "{most} órdenes esperan su respuesta: son demasiadas a la vez; espere a que lleguen algunas"),
@@ -65,11 +69,11 @@ export const SAID = [
   pair("input should be a valid number", "debe ser un número"),
   pair("input should be a valid integer", "debe ser un número entero"),
   pair("input should be a finite number", "debe ser un número finito"),
-  pair("input should be {choices}", "debe ser {choices}"),
+  pair("input should be {choices} or {last}", "debe ser {choices} o {last}"),
   pair("\"{name}\" cannot be changed while a network learns; choose one of {names}", "«{name}» no se puede cambiar mientras la red aprende; elija entre {names}"),
   pair("{optimiser} has no momentum; use one of {names}", "{optimiser} no tiene momento; use uno de estos: {names}"),
   pair("the {part} part has {count} symbols; {streams} streams of {length} need at least {least}; {cure} or a smaller length", "la parte de {part} tiene {count} símbolos, y {streams} secuencias de longitud {length} necesitan al menos {least}; {cure} o una longitud menor"),
-  pair("use a smaller batch_size", "use un tamaño de lote menor"),
+  pair("use batch_size <= {most}", "use un tamaño de lote de hasta {most}"),
   pair("seed is a whole number from 0 on, got {value}", "la semilla es un número entero desde 0, y es {value}"),
   pair("{name} is a whole number, got {value}", "{name} debe ser un número entero, y es {value}"),
   pair("{name} must be at least {least}, got {value}", "{name} debe ser al menos {least}, y es {value}"),
@@ -78,7 +82,8 @@ export const SAID = [
   pair("there is no experiment {name} in the zoo; expected one of {names}", "no hay ningún experimento {name}; los que hay: {names}"),
 
   // pictures and whatever else is sent here
-  pair("expected at most {limit} bytes, got {size}", "se admiten como máximo {limit} bytes; el tamaño es {size}"),
+  pair("expected at most {limit} bytes, got {size}", "se admiten como máximo {limit} bytes y son {size}"),
+  pair("expected at most {limit} bytes, got more", "se admiten como máximo {limit} bytes y son más"),
   pair("the body was not there after {seconds} s", "el envío no llegó completo en {seconds} s"),
   pair("the page left before its body was there", "la página se cerró antes de completar el envío"),
   pair("the upload could not be kept", "el envío no se pudo guardar"),
@@ -88,6 +93,7 @@ export const SAID = [
   pair("expected a picture ({formats}), got something else; replace it", "se esperaba una imagen ({formats}) y es otra cosa; elija otro archivo"),
   pair("expected at most {most} MB, got more; shrink it", "se admiten como máximo {most} MB; reduzca la imagen"),
   pair("expected at most {most} megapixels, got {size}; shrink it", "se admiten como máximo {most} megapíxeles; el tamaño es {size}. Reduzca la imagen"),
+  pair("expected at most {most} megapixels, got far more; shrink it", "se admiten como máximo {most} megapíxeles y son muchos más. Reduzca la imagen"),
   pair("expected sides of similar length, got {size}; cut it", "los lados deben ser de longitud parecida y son {size}; recorte la imagen"),
   pair("is damaged ({why}); replace it", "está dañada ({why}); elija otra"),
   pair("expected 8 or 16 bits a channel, got {kind} pixels; convert it", "se esperaban 8 o 16 bits por canal y los píxeles son de otra clase ({kind}); convierta la imagen"),
@@ -124,6 +130,7 @@ export const SAID = [
   pair("ConvNetJS centres pixels (p / 255 - 0.5): the experiment should say data.normalise = \"centred\"", "ConvNetJS centra los píxeles (p / 255 - 0.5): el experimento debería decir data.normalise = \"centred\""),
   pair("{file} is not JSON: {why}; save the network in ConvNetJS again", "{file} no es JSON: {why}; vuelva a guardar la red en ConvNetJS"),
   pair("expected {\"layers\": [...]} with an input and further layers, got something else; save it again", "se esperaba {\"layers\": [...]} con una entrada y más capas, y es otra cosa; vuelva a guardarlo"),
+  pair("it holds {what}", "contiene {what}"),
   pair("{file}, layer {layer}", "{file}, capa {layer}"),
   pair("expected the input, got \"{kind}\"; save the network in ConvNetJS again", "se esperaba la entrada y es «{kind}»; vuelva a guardar la red en ConvNetJS"),
   pair("expected a \"layer_type\", got {kind}; save the network in ConvNetJS again", "se esperaba un \"layer_type\" y es {kind}; vuelva a guardar la red en ConvNetJS"),
@@ -161,6 +168,7 @@ export const SAID = [
   pair("{data} holds no images: there is nothing to be mirrored or moved; use another run", "{data} no contiene imágenes: no hay nada que reflejar o desplazar; use otra ejecución"),
   pair("this network names no pictures: expected one that learned classes of images; use another run", "esta red no nombra imágenes: se necesita una que haya aprendido clases de imágenes; use otra ejecución"),
   pair("there are {count} classes: expected numbers from 0 to {last}, got {true} and {said}", "hay {count} clases: se esperaban números de 0 a {last} y son {true} y {said}"),
+  pair("each number of place", "cada número del lugar"),
   pair("{name} is a whole number from 0 on, got {value}; give one", "{name} es un número entero desde 0, y es {value}; dé uno"),
 
   // the arithmetic
@@ -170,6 +178,9 @@ export const SAID = [
   pair("the layer \"{layer}\" does not run when the network looks at an example; choose another", "la capa «{layer}» no actúa cuando la red mira un ejemplo; elija otra"),
   pair("there is no place (step, unit) {place}: the layer answers at {steps} steps; use 0 to {last}, then a unit", "no existe el lugar (paso, unidad) {place}: la capa responde en {steps} pasos; use de 0 a {last} y después una unidad"),
   pair("there is no place {place}: the layer \"{layer}\" gives {shape}; count from 0", "no existe el lugar {place}: la capa «{layer}» da {shape}; cuente desde 0"),
+  pair("there is no {what} (kernel, row, column) {place}: the output is {shape}, the last place is ({last})", "no existe {what} (kernel, fila, columna) {place}: la salida es {shape}, el último lugar es ({last})"),
+  pair("there is no {what} (channel, row, column) {place}: the output is {shape}, the last place is ({last})", "no existe {what} (canal, fila, columna) {place}: la salida es {shape}, el último lugar es ({last})"),
+  pair("there is no {what} {place}: the output is {shape}, the last place is ({last})", "no existe {what} {place}: la salida es {shape}, el último lugar es ({last})"),
   pair("there is no example {number} in a batch of {count}; use 0 to {last}", "no hay ningún ejemplo {number} en un lote de {count}; use de 0 a {last}"),
   pair("nothing reads what the layer \"{layer}\" gives, so there is no gradient; choose another layer", "nada lee lo que da la capa «{layer}», así que no hay gradiente; elija otra capa"),
   pair("how the {loss} loss pushes the scores is not explained, that of softmax is; choose a layer before the last", "cómo empuja la pérdida {loss} las puntuaciones no se explica, solo con softmax; elija una capa anterior a la última"),
@@ -189,12 +200,12 @@ export const SAID = [
   pair("run {run} could not be locked", "la ejecución {run} no se pudo bloquear"),
   pair("the checkpoints could not be listed", "los puntos guardados no se pudieron enumerar"),
   pair("the checkpoint {file} could not be read", "el punto guardado {file} no se pudo leer"),
-  pair("disk full: it needs {size} in {folder}, {free}; free some space", "el disco está lleno: hacen falta {size} en {folder} y {free}; libere espacio"),
+  pair("disk full: it needs {size} in {folder}, {free}; free some space", "el disco está lleno: requiere {size} en {folder} y {free}; libere espacio"),
   pair("{size} MB are free", "quedan {size} MB libres"),
   pair("it is not known how much is free", "no se sabe cuánto queda libre"),
   pair("room", "más espacio"),
-  pair("disk quota used up: it needs {size} in {folder}; free some space or ask for a larger quota", "la cuota de disco está agotada: hacen falta {size} en {folder}; libere espacio o pida una cuota mayor"),
-  pair("larger than a file may be here: it needs {size} in {folder}; raise the limit (ulimit -f) or choose another disk", "es mayor de lo que puede ser aquí un archivo: hacen falta {size} en {folder}; suba el límite (ulimit -f) o elija otro disco"),
+  pair("disk quota used up: it needs {size} in {folder}; free some space or ask for a larger quota", "la cuota de disco está agotada: requiere {size} en {folder}; libere espacio o pida una cuota mayor"),
+  pair("larger than a file may be here: it needs {size} in {folder}; raise the limit (ulimit -f) or choose another disk", "es mayor de lo que puede ser aquí un archivo: requiere {size} en {folder}; suba el límite (ulimit -f) o elija otro disco"),
   pair("no permission ({code}) in {folder}; allow this user to write there or choose another place with --workspace", "no hay permiso ({code}) en {folder}; permita a este usuario escribir allí o elija otro lugar con --workspace"),
   pair("{folder} is on a read-only file system; mount it writable or choose another place with --workspace", "{folder} está en un sistema de archivos de solo lectura; móntelo con escritura o elija otro lugar con --workspace"),
   pair("the disk reported a failure (EIO) in {folder}; check the disk and copy the workspace to another one", "el disco informó de un fallo (EIO) en {folder}; revíselo y copie la carpeta de ejecuciones a otro"),
@@ -293,7 +304,6 @@ export const SAID = [
   pair("expected {file} of at most 1 MiB, got {size} bytes; try again later", "{file} debería tener como máximo 1 MiB y tiene {size} bytes; inténtelo más tarde"),
   pair("expected 3,000 recordings, {file} and {count} more are missing; try again later", "se esperaban 3000 grabaciones y faltan {file} y {count} más; inténtelo más tarde"),
   pair("expected the published recordings, SHA-256 {expected}... together, got others; {cure}", "se esperaban las grabaciones publicadas, en conjunto SHA-256 {expected}..., y son otras; {cure}"),
-  pair("expected {expected} samples a second, got {rate}; replace it", "se esperaban {expected} muestras por segundo y son {rate}; sustitúyalo"),
   pair("{file} is missing; {cure}", "falta {file}; {cure}"),
   pair("expected with {count} numbers of SHA-256 {expected}..., got {got}...; {cure}", "se esperaban {count} números de SHA-256 {expected}... y son {got}...; {cure}"),
   pair("expected {file} of at most {limit} bytes, got more; try again later", "{file} debería tener como máximo {limit} bytes; inténtelo más tarde"),
@@ -311,11 +321,11 @@ export const SAID = [
   ...Object.entries({
     learning_rate: "la tasa de aprendizaje", momentum: "el momento", batch_size: "el tamaño de lote", decay: "el decaimiento",
     optimiser: "el optimizador", seed: "la semilla", created: "sin empezar", loading: "cargando", running: "aprendiendo", learning: "aprendiendo",
-    paused: "en pausa", resting: "en reposo", finished: "terminada", interrupted: "detenida", failed: "fallida", diverged: "divergió", lost: "perdida",
-    image: "imagen", weights: "pesos", zip: "zip", test: "prueba", train: "entrenamiento", training: "entrenamiento", validation: "validación",
-    images: "imágenes", sequences: "secuencias", stretches: "tramos", characters: "caracteres", bytes: "bytes", gradient: "gradiente", weight: "peso",
+    paused: "en pausa", finished: "terminada", interrupted: "detenida", failed: "fallida", diverged: "divergió", lost: "perdida",
+    image: "imagen", weights: "pesos", zip: "zip", test: "prueba", train: "entrenamiento", training: "entrenamiento",
+    images: "imágenes", sequences: "secuencias", stretches: "tramos", gradient: "gradiente", weight: "peso",
     activation: "activación", "running statistics": "estadísticas acumuladas", value: "valor", more: "más", none: "ninguno", nothing: "nada", no: "ninguno",
-    "far more": "muchos más", "no space left on device": "no queda espacio en el dispositivo", "permission denied": "permiso denegado",
+    window: "la ventana", place: "el lugar", "no space left on device": "no queda espacio en el dispositivo", "permission denied": "permiso denegado",
     "no such file or directory": "no existe el archivo o la carpeta", "connection refused": "conexión rechazada",
     "network is unreachable": "la red no está al alcance", "name or service not known": "nombre o servicio desconocido",
     "temporary failure in name resolution": "fallo temporal al resolver el nombre", "file is not a zip file": "el archivo no es un zip",
@@ -326,9 +336,12 @@ const HOLE = /\{([a-z]+)\}/;
 const NUMBER = /^-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?(e[-+]?\d+)?(?=$| [A-Za-z%]+$)/;
 const DEEPEST = 6;
 
-/** Turn a sentence with holes into what matches it; the holes are its groups. */
-const pattern = (english: string): RegExp =>
-  new RegExp(`^${english.split(HOLE).map((part, i) => (i % 2 ? "([^]+?)" : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))).join("")}$`);
+/** Turn a sentence with holes into what matches it; the holes are its groups. What stands before a colon is said by itself, see `around`. */
+export function pattern(english: string): RegExp {
+  const parts = english.split(HOLE).map((part, i) => (i % 2 ? "([^]+?)" : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+  if (english.startsWith("{")) parts[1] = "((?:(?!: )[^])+?(?<!:))";
+  return new RegExp(`^${parts.join("")}$`);
+}
 
 interface Known { readonly matches: RegExp; readonly holes: readonly string[]; readonly words: string; readonly literal: number }
 let known: readonly Known[] = [];
