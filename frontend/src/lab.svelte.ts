@@ -434,6 +434,9 @@ class Laboratory {
   }
 
   private told(told: StateTold): void {
+    const quiet = told.state === "loading" || (told.state in this.words.ended && told.state !== "finished"); // said where the state is said
+    const behind = this.picture?.example !== this.lesson.example || (this.picture.at ?? null) !== this.lesson.step;
+    if (told.note && !quiet && behind) this.complain(told.note); // why the picture that this page waits for does not come
     this.phase = told.state;
     this.note = told.note ?? "";
     this.resumable = told.resume ?? false;
