@@ -25,7 +25,7 @@ from test_uploads import bomb, picture, tensors, zipped
 from harness import tiny
 from vitral import wire
 from vitral.data import catalogue, cifar, digits, idx, places, spoken
-from vitral.data.download import _reason, download
+from vitral.data.download import _reason, _wrong, download
 from vitral.data.source import File
 from vitral.errors import VitralError
 from vitral.nets import build, zoo
@@ -98,7 +98,7 @@ UNHEARD = re.compile(
     "a stage is not opened|the server does not say|a tensor lies outside|no error number$|it holds .*$|no header$|.* has no policy: |"
     "there is a policy for|the route .* answers|a route of a kind|bytes |vitral \\(https|data\\.|it computes in|the curve lost|"
     # parts that other parts stand around: real refusals show them whole
-    ".* \\(killed\\)$| and |passed over: |, both directions$|.* layers⟦|the file$"
+    "expected ⟦1⟧ ⟦3⟧, got|.* \\(killed\\)$| and |passed over: |, both directions$|.* layers⟦|the file$"
 )
 
 RUN = """
@@ -245,7 +245,8 @@ def brought(folder: Path) -> Iterator[str]:
     yield refused(lambda: snapshots.read_weights(folder / "nowhere", net))
     spoiled = [
         (0, {"layer_type": "conv"}), (1, {"layer_type": 3}), (1, {"layer_type": "transformer"}), (1, {"layer_type": "rel"}), (1, {"sx": "a"}),
-        (1, {"stride": 0.5}), (1, {"out_sx": 7}), (1, {"filters": []}), (1, {"filters": None}), (1, {"biases": {"sx": 1, "sy": 1, "depth": 16}}), (1, {"biases": 3}), (2, {"layer_type": "dropout", "drop_prob": 1.5}),
+        (1, {"stride": 0.5}), (1, {"out_sx": 7}), (1, {"filters": []}), (1, {"filters": None}),
+        (1, {"biases": {"sx": 1, "sy": 1, "depth": 16}}), (1, {"biases": 3}), (2, {"layer_type": "dropout", "drop_prob": 1.5}),
         (1, {"biases": {"sx": 1, "sy": 1, "depth": 16, "w": [1]}}), (1, {"biases": {"sx": 1, "sy": 1, "depth": 16, "w": ["a"] * 16}}),
         (2, {"layer_type": "lrn", "n": 4}),
     ]  # fmt: skip
@@ -387,7 +388,8 @@ def runs(folder: Path) -> Iterator[str]:
 
 
 UNREACHABLE = [
-    TimeoutError(), *(OSError(number, os.strerror(number)) for number in (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EACCES, errno.ENOENT, errno.ENOSPC)),
+    TimeoutError(),
+    *(OSError(n, os.strerror(n)) for n in (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EACCES, errno.ENOENT, errno.ENOSPC)),
     socket.gaierror(socket.EAI_NONAME, "Name or service not known"), socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
 ]  # fmt: skip
 
@@ -408,6 +410,7 @@ def fetched(folder: Path) -> Iterator[str]:
             (folder / "mnist").write_bytes(b"x" * size)
             cure = places.Place(folder, given=size > 0).cure("mnist")
             yield refused(lambda cure=cure: places.content(folder / "mnist", file, cure))
+        yield from (_wrong(folder / "mnist", None, *sums) for sums in (("0" * 32, None), (None, "0" * 64)))
         yield refused(lambda: idx.parse(b"", 3, "mnist.gz"))
         yield refused(lambda: cifar._keep(b"text", file, folder, folder / "cifar.tgz"))
         yield spoken._other(places.Place(folder, given=False), spoken.SPOKEN)
@@ -509,6 +512,11 @@ def test_a_number_is_written_as_the_page_writes_it() -> None:
         "el decaimiento no puede ser −0,00001: debe ser menor que 20.000,50",
         "se admiten como máximo 2000 bytes y son 21000000",
     ]
+
+
+def test_a_sentence_of_several_parts_is_said_part_by_part() -> None:
+    said, _ = heard(["a.org: connection refused; b.org: no answer in time", "x, layer 3: every weight should be a finite number; b"])
+    assert said == ["a.org: conexión rechazada; b.org: no hubo respuesta a tiempo", None]
 
 
 @pytest.mark.parametrize("changed", ["the run's process was killed by SIGKILL", "", "{run}", "a: b", ": ; " * 200])

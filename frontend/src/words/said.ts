@@ -131,7 +131,7 @@ export const SAID = [
   pair("{file} is not JSON: {why}; save the network in ConvNetJS again", "{file} no es JSON: {why}; vuelva a guardar la red en ConvNetJS"),
   pair("expected {\"layers\": [...]} with an input and further layers, got something else; save it again", "se esperaba {\"layers\": [...]} con una entrada y más capas, y es otra cosa; vuelva a guardarlo"),
   pair("it holds {what}", "contiene {what}"),
-  pair("{file}, layer {layer}", "{file}, capa {layer}"),
+  pair("{file}, layer {n}", "{file}, capa {n}"),
   pair("expected the input, got \"{kind}\"; save the network in ConvNetJS again", "se esperaba la entrada y es «{kind}»; vuelva a guardar la red en ConvNetJS"),
   pair("expected a \"layer_type\", got {kind}; save the network in ConvNetJS again", "se esperaba un \"layer_type\" y es {kind}; vuelva a guardar la red en ConvNetJS"),
   pair("\"{kind}\" is no layer that is known here; did you mean \"{other}\"?", "«{kind}» no es una capa conocida aquí; ¿quería decir «{other}»?"),
@@ -264,7 +264,8 @@ export const SAID = [
   pair("expected {size} bytes, got {got}; {cure}", "se esperaban {size} bytes y son {got}; {cure}"),
   pair("expected {size} bytes, got {got}", "se esperaban {size} bytes y son {got}"),
   pair("expected SHA-256 {expected}..., got {got}...; {cure}", "se esperaba SHA-256 {expected}... y es {got}...; {cure}"),
-  pair("expected {kind} {expected}, got {got}", "se esperaba {kind} {expected} y es {got}"),
+  pair("expected md5 {expected}, got {got}", "se esperaba md5 {expected} y es {got}"),
+  pair("expected sha256 {expected}, got {got}", "se esperaba sha256 {expected} y es {got}"),
   pair("its size changed", "su tamaño cambió"),
   pair("nothing arrived", "no llegó nada"),
   pair("no answer in time", "no hubo respuesta a tiempo"),
@@ -308,7 +309,7 @@ export const SAID = [
   pair("expected with {count} numbers of SHA-256 {expected}..., got {got}...; {cure}", "se esperaban {count} números de SHA-256 {expected}... y son {got}...; {cure}"),
   pair("expected {file} of at most {limit} bytes, got more; try again later", "{file} debería tener como máximo {limit} bytes; inténtelo más tarde"),
   pair("expected the numbers of {data} with SHA-256 {expected}..., got others; try again later", "se esperaban los números de {data} con SHA-256 {expected}... y son otros; inténtelo más tarde"),
-  pair("{file}, line {line}", "{file}, línea {line}"),
+  pair("{file}, line {n}", "{file}, línea {n}"),
   pair("expected numbers, got {got}; download it again", "se esperaban números y es {got}; descárguelo de nuevo"),
   pair("expected {count} numbers, got {found}; download it again", "se esperaban {count} números y hay {found}; descárguelo de nuevo"),
   pair("expected {count} utterances, got {found}; download it again", "se esperaban {count} emisiones y hay {found}; descárguelo de nuevo"),
@@ -336,9 +337,9 @@ const HOLE = /\{([a-z]+)\}/;
 const NUMBER = /^-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?(e[-+]?\d+)?(?=$| [A-Za-z%]+$)/;
 const DEEPEST = 6;
 
-/** Turn a sentence with holes into what matches it; the holes are its groups. What stands before a colon is said by itself, see `around`. */
+/** Turn a sentence with holes into what matches it; the holes are its groups, `{n}` is one word. What stands before a colon: see `around`. */
 export function pattern(english: string): RegExp {
-  const parts = english.split(HOLE).map((part, i) => (i % 2 ? "([^]+?)" : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+  const parts = english.split(HOLE).map((part, i) => (i % 2 ? (part === "n" ? "([^\\s:]+)" : "([^]+?)") : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
   if (english.startsWith("{")) parts[1] = "((?:(?!: )[^])+?(?<!:))";
   return new RegExp(`^${parts.join("")}$`);
 }
@@ -362,7 +363,7 @@ export function spanish(sentence: string, depth = 0): string | null {
     const found = matches.exec(sentence);
     if (found) return words.replace(new RegExp(HOLE, "g"), (_, name: string) => value(found[holes.indexOf(name) + 1] ?? "", depth + 1));
   }
-  return around(sentence, ": ", sentence.indexOf(": "), depth + 1) ?? around(sentence, "; ", sentence.lastIndexOf("; "), depth + 1);
+  return around(sentence, "; ", sentence.lastIndexOf("; "), depth + 1) ?? around(sentence, ": ", sentence.indexOf(": "), depth + 1);
 }
 
 /** Say a sentence that is put together from two: "weights.json: is damaged", where the first may be a name. */
