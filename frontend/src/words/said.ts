@@ -103,7 +103,7 @@ export const SAID = [
   pair("no such file", "no existe ese archivo"),
   pair("a folder", "es una carpeta"),
   pair("cannot be read ({why}); check its permissions", "no se puede leer ({why}); compruebe sus permisos"),
-  pair("{bad} of {count} pictures cannot be used: {which}", "de {count} imágenes no se pueden usar {bad}: {which}"),
+  pair("{bad} of {count} pictures cannot be used: {which}", "imágenes que no se pueden usar, {bad} de {count}: {which}"),
   pair("expected a folder for each of at least 2 classes with pictures in it, got {found}; sort the pictures into folders", "se esperaba una carpeta con imágenes por cada clase, y al menos 2 clases; hay {found}. Ordene las imágenes en carpetas"),
   pair("only \"{name}\"", "solo «{name}»"),
   pair("{file} is of class \"{name}\", expected one of the training classes; add some to train or take it out", "{file} es de la clase «{name}», que no está entre las de entrenamiento; añada imágenes de ella o quítela"),
@@ -330,6 +330,7 @@ export const SAID = [
     "no such file or directory": "no existe el archivo o la carpeta", "connection refused": "conexión rechazada",
     "network is unreachable": "la red no está al alcance", "name or service not known": "nombre o servicio desconocido",
     "temporary failure in name resolution": "fallo temporal al resolver el nombre", "file is not a zip file": "el archivo no es un zip",
+    "image file is truncated": "el archivo de imagen está cortado",
   }),
 ] as const satisfies readonly (readonly [string, string])[];
 
