@@ -33,9 +33,9 @@ export function gather(run: string): Promise<Curves> {
         if ((to ?? from + events.length) >= end) done();
       }
     };
-    socket.onclose = () => {
+    socket.onclose = ({ reason }) => {
       clearTimeout(timer);
-      reject(new Error(run));
+      reject(new Error(reason || "offline"));
     };
   });
 }

@@ -20,6 +20,8 @@ import { Standing } from "./standing";
 import type { Blob, Frame } from "./wire";
 import { en, type Words } from "./words/en";
 import { es } from "./words/es";
+import { heard, reasonOf } from "./words/heard";
+import type { Said } from "./words/said";
 
 const RATE = 10; // pictures a second
 
@@ -153,6 +155,7 @@ class Laboratory {
         this.retryAt = retryAt;
       },
       missing: () => (this.missing = true),
+      full: (reason) => this.complain(reason),
     });
   }
 
@@ -172,12 +175,16 @@ class Laboratory {
   }
 
   complain(cause: unknown): void {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    this.inform(text === "offline" ? this.words.line.refused : text, "error");
+    const { text, lang } = this.heard(reasonOf(cause));
+    this.inform(text, "error", lang);
   }
 
-  inform(text: string, kind: Note["kind"] = "word"): void {
-    this.notes.add(text, kind);
+  heard(reason: string): Said {
+    return heard(reason, this.words, this.lesson.language);
+  }
+
+  inform(text: string, kind: Note["kind"] = "word", lang?: Said["lang"]): void {
+    this.notes.add(text, kind, lang);
   }
 
   retry(): void {
@@ -241,7 +248,7 @@ class Laboratory {
       if (asked !== this.asked) return;
       this.record = null;
       this.asking = false;
-      this.recordError = cause instanceof Error && cause.message === "offline" ? this.words.line.refused : String((cause as Error).message);
+      this.recordError = (cause as Error).message;
     }
   }
 
@@ -353,6 +360,9 @@ class Laboratory {
   }
 
   private told(told: StateTold): void {
+    const quiet = told.state === "loading" || (told.state in this.words.ended && told.state !== "finished"); // said where the state is said
+    const behind = this.picture?.example !== this.lesson.example || (this.picture.at ?? null) !== this.lesson.step;
+    if (told.note && !quiet && behind) this.complain(told.note); // why the picture that this page waits for does not come
     this.phase = told.state;
     this.note = told.note ?? "";
     this.resumable = told.resume ?? false;

@@ -8,6 +8,7 @@ const FIRST_WAIT = 400;
 const LONGEST_WAIT = 8000;
 const PATIENCE = 8000; // without a word for so long, the line is asked whether it still lives
 const NO_SUCH_RUN = 4404;
+const TOO_MANY = 4429;
 const NAP = 4000; // a clock that jumps by more than this has slept
 
 export interface Listener {
@@ -17,6 +18,8 @@ export interface Listener {
   changed(connection: Connection, retryAt: number): void;
   /** There is no such run: nothing is tried again. */
   missing(reason: string): void;
+  /** Too many look already: it is tried again. */
+  full(reason: string): void;
 }
 
 type Waiting = { resolve: (answer: Answer) => void; reject: (cause: Error) => void };
@@ -98,7 +101,10 @@ export class Line {
       if (event.code === NO_SUCH_RUN) {
         this.close();
         this.listener.missing(event.reason);
-      } else this.again();
+      } else {
+        if (event.code === TOO_MANY) this.listener.full(event.reason);
+        this.again();
+      }
     };
     this.socket = socket;
   }

@@ -356,3 +356,41 @@ def test_a_run_that_is_not_there_is_told(visit: Any) -> None:
     visitor = visit()
     visitor.page.goto(f"{visitor.laboratory.address}?lang=en&run=no-such-run")
     visitor.page.get_by_text("There is no such run any more").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("language", "refused", "missing"),
+    [
+        (
+            "es",
+            "la tasa de aprendizaje no puede ser −1,5: debe ser mayor que 0",
+            "no hay ningún ejemplo 99999: el conjunto de prueba tiene 1000 ",
+        ),
+        (
+            "en",
+            "learning_rate cannot be -1.5: input should be greater than 0",
+            "there is no example 99999: the test split has 1,000 images",
+        ),
+    ],
+)
+def test_what_the_server_refuses_is_said_in_the_pages_language(visit: Any, language: str, refused: str, missing: str) -> None:
+    visitor = visit()
+    page = visitor.open(f"lang={language}")
+    rate = page.locator(".setting input").first
+    rate.fill("-1,5")
+    rate.press("Enter")
+    page.locator(".notes [role=alert] p:not([lang])", has_text=refused).wait_for()
+    page.goto(f"{visitor.laboratory.address}?lang={language}&example=99999")
+    page.locator(".notes [role=alert] p:not([lang])", has_text=missing).wait_for()
+
+
+def test_what_nobody_has_translated_is_marked_as_english(visit: Any) -> None:
+    visitor = visit()
+    page = visitor.open("lang=es&view=runs")
+    page.route(
+        "**/api/runs",
+        lambda route: route.fulfill(status=422, json={"error": "a new sentence"}) if route.request.method == "POST" else route.continue_(),
+    )
+    page.locator("form.start button").click()
+    page.locator(".notes [role=alert] p[lang=en]", has_text="a new sentence").wait_for()
+    visitor.wrong.clear()  # the browser itself notes the 422

@@ -62,6 +62,7 @@ class Pictures:
         for wish in wishes:
             known = before.get(wish.look.key)
             changed = known is None or known.wish.look != wish.look
+            self._said = "" if changed else self._said  # whoever asks anew is told anew
             self._streams[wish.look.key] = Stream(wish) if known is None or changed else replace(known, wish=wish)
         if wishes:
             self._streams[UNSEEN] = before.get(UNSEEN) or Stream(Wish(Look(), UNSEEN_PER_SECOND))

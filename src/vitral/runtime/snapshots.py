@@ -58,36 +58,38 @@ def snapshot(subject: Subject, *, averaged: bool = True) -> bytes:
     return weights.encode(tensors, values)
 
 
-def read_weights(path: Path, net: Net) -> Weights:
+def read_weights(path: Path, net: Net, *, name: str = "") -> Weights:
     """Read weights for a network.
 
     Args:
         path: a snapshot, a checkpoint, any safetensors file with the layers' own names, or ConvNetJS's JSON, whose convolutions and dense
             layers are taken in their order whatever ours are called.
         net: which they have to fit.
+        name: what a person calls the file; its own name when left out.
 
     Raises:
         DataError: the file cannot be read, or is none of these.
         StoreError: the weights belong to another network.
     """
+    name = name or path.name
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(
-                f"{path.name}: expected at most {MAX_BYTES >> 20} MB of weights, got {path.stat().st_size >> 20}; use a smaller file"
+                f"{name}: expected at most {MAX_BYTES >> 20} MB of weights, got {path.stat().st_size >> 20}; use a smaller file"
             )
         data = path.read_bytes()
     except OSError as cause:
-        raise DataError(f"{path.name}: cannot be read ({(cause.strerror or str(cause)).lower()}); check the name") from None
+        raise DataError(f"{name}: cannot be read ({(cause.strerror or str(cause)).lower()}); check the name") from None
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
-        return _from_convnetjs(data, path.name, net)
+        return _from_convnetjs(data, name, net)
     try:
         found = parse(data)
     except (SafetensorError, ValueError) as wrong:
-        raise DataError(f"{path.name}: expected safetensors or ConvNetJS's JSON, got neither ({str(wrong)[:80]}); save it again") from None
+        raise DataError(f"{name}: expected safetensors or ConvNetJS's JSON, got neither ({str(wrong)[:80]}); save it again") from None
     tensors = part(found, AVERAGE) or part(found, NET) or found
     tensors = {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point() or name in net.state_dict()}
     fits(tensors, net.state_dict())
-    _finite(tensors, path.name)
+    _finite(tensors, name)
     return Weights(tensors)
 
 
@@ -105,8 +107,8 @@ def load(trainer: Trainer, path: Path, name: str = "") -> tuple[ControlChanged, 
     Raises:
         DataError, StoreError: as ``read_weights``; nothing has changed then.
     """
-    found = read_weights(path, trainer.net)
     shown = "".join(letter for letter in name[:MOST_LETTERS] if letter.isprintable()) or path.name
+    found = read_weights(path, trainer.net, name=shown)
     said = f"{shown} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]})"
     centred = trainer.experiment.data.normalise == "centred"
     return trainer.wear(found.tensors, said), tuple(note for note in found.notes if not (centred and note == CENTRED))

@@ -38,7 +38,7 @@ def main(kind: str, path: str, parent: str) -> int:
 
             found = folder.inspect(Path(path))
             if bad := [finding for finding in found if finding.problem]:
-                raise DataError(f"{len(bad)} of {len(found)} pictures cannot be used: {bad[0].file} {bad[0].problem}")
+                raise DataError(f"{len(bad)} of {len(found)} pictures cannot be used: {bad[0].file}: {bad[0].problem}")
             print(json.dumps({"pictures": len(found)}))  # noqa: T201 - this is what the parent reads
         else:
             from vitral.server.weights import inspect

@@ -140,8 +140,10 @@ class Guard:
             yield Refusal(405, f"this address knows {', '.join(sorted(policy.methods))}")
         else:
             length = headers.get("content-length", "0")
-            if not re.fullmatch(r"[0-9]{1,18}", length) or int(length) > policy.limit:
+            if not re.fullmatch(r"[0-9]{1,18}", length):
                 yield Refusal(413, f"expected at most {policy.limit:,} bytes, got {length:.20}")
+            elif int(length) > policy.limit:
+                yield Refusal(413, f"expected at most {policy.limit:,} bytes, got {int(length):,}")
 
     def _knows(self, headers: Headers) -> bool:
         parts = (part.strip().partition("=") for line in headers.getlist("cookie") for part in line.split(";"))
