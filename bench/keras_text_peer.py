@@ -2,7 +2,8 @@
 
 Runs in an environment of its own (keras with tensorflow or jax); needs nothing of Vitral. One-hot codes, one recurrent layer, a dense layer,
 cross-entropy, Adam, float32, random codes: the arithmetic is the same. The memory starts blank in every window: Keras hands it on only where a
-layer is stateful, which costs no arithmetic. Prints one number, measured after the first three windows.
+layer is stateful, which costs no arithmetic. Prints one number, measured after the first three windows, and the back
+end that computed it.
 """
 
 import argparse
@@ -35,7 +36,7 @@ def main() -> None:
     while time.perf_counter() - start < options.seconds:
         model.train_on_batch(x, y)
         count += y.size
-    print(f"{count / (time.perf_counter() - start):.1f}")
+    print(f"{count / (time.perf_counter() - start):.1f} Keras {keras.__version__}, {keras.backend.backend()}")
 
 
 if __name__ == "__main__":

@@ -7,13 +7,15 @@ The plain loop is what one writes first: codes one-hot, torch's own cell with ba
 the memory handed on without a gradient, ``loss.item()`` at every step; once in float32 and once under bfloat16 autocast. Vitral's network,
 criterion and optimiser are those of its trainer. Both learn the same random codes: the arithmetic is the same. A step is forward, backward and
 optimiser. A ratio is taken in each round, of two neighbouring blocks, so that a machine that is slower for a while slows both; given are the
-median and the extremes. Characters per second count every predicted one.
+median and the extremes. Characters per second count every predicted one. Keras runs in an environment of its own, between two blocks of ours in
+wall-clock time, with the back end that KERAS_BACKEND names and, on Linux, on as many cores as ``--threads`` says.
 """
 
 # B batch  T time  V vocabulary  D hidden
 
 import argparse
 import contextlib
+import os
 import statistics
 import subprocess
 import sys
@@ -141,13 +143,19 @@ def peer(cell: str, hidden_size: int, options: argparse.Namespace, step: Step, n
     """Run Keras, which prints characters per second, between two blocks of ours."""
     command = [options.keras, str(HERE / "keras_text_peer.py"), "--cell", cell, "--hidden", str(hidden_size)]
     command += ["--batch-size", str(options.batch_size), "--length", str(options.length)]
+    if options.threads and sys.platform == "linux":  # what JAX and TensorFlow take is the cores that they see
+        cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[: options.threads]))
+        command = ["taskset", "--cpu-list", cores, *command]
     before = num_characters / block(step, 5)
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode:
         return f"not run: {found.stderr.strip().splitlines()[-1] if found.stderr.strip() else found.returncode}"
     after = num_characters / block(step, 5)
-    theirs = float(found.stdout.split()[-1])
-    return f"{theirs:8.0f} characters/s; Vitral before and after {before:.0f} and {after:.0f}: x {(before + after) / 2 / theirs:.1f}"
+    said, _, name = found.stdout.splitlines()[-1].partition(" ")
+    theirs = float(said)
+    return (
+        f"{theirs:8.0f} characters/s ({name}); Vitral before and after {before:.0f} and {after:.0f}: x {(before + after) / 2 / theirs:.1f}"
+    )
 
 
 def main() -> None:

@@ -208,6 +208,12 @@ def test_a_text_is_described_step_by_step(place: Path) -> None:
         assert words in shown.replace("\n", " "), words
 
 
+def test_convolutions_are_not_said_to_unfold(place: Path) -> None:
+    shown = vitral(place, "describe", "digits-by-row-cnn").stdout.replace("\n", " ")
+    assert "28 steps, 16,283 a step; no step waits for another." in shown
+    assert "unfolded" not in shown
+
+
 def test_sequences_are_learned_measured_and_shown(place: Path, steps: str) -> None:
     assert re.search(r"steps of 8 sequences of steps\.csv\n", steps)
     assert re.search(r"test [\d.]+ % ± [\d.]+ at step \d+, 8 examples\n", steps)
@@ -222,18 +228,39 @@ def test_sequences_are_learned_measured_and_shown(place: Path, steps: str) -> No
     assert re.search(r"finished +48 of 48 +[\d.]+ %", vitral(place / "steps", "runs").stdout)
 
 
+def test_a_sequence_of_ones_own_is_named(place: Path, steps: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("height,beat\n0,0\n1,1\n2,0\n3,1\n4,0\n")
+    told = answer(place / "steps", "predict", "last", str(tmp_path / "mine.csv"))
+    assert told[0]["sequence"] == str(tmp_path / "mine.csv")
+    assert told[0]["answers"][0]["class"] == "up"
+    assert sum(one["probability"] for one in told[0]["answers"]) == pytest.approx(1, abs=1e-6)
+    assert re.search(r"^  up +█", vitral(place / "steps", "predict", "last", str(tmp_path / "mine.csv")).stdout, re.MULTILINE)
+
+
+def test_a_word_is_named_by_a_network_that_learned_words(tmp_path: Path) -> None:
+    words = Path(__file__).parents[2] / "examples" / "words.toml"
+    assert vitral(tmp_path, "train", str(words), "--epochs", "10").returncode == 0
+    said = [one["answers"][0]["class"] for one in answer(tmp_path, "predict", "last", "perro", "night")]
+    assert said == ["Spanish", "English"]
+    ended = vitral(tmp_path, "predict", "last", "дом")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "are not among the" in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("workspace", "arguments", "words"),
     [
+        ("steps", ["predict", "last", "x.csv"], "x.csv"),
+        ("steps", ["predict", "last", "x.csv", "--tta"], "sequences, which have no mirror image; leave --tta out"),
         ("tale", ["evaluate", "--tta"], 'characters cannot be measured in the way "flip"; use one of test, validation, train'),
-        ("steps", ["evaluate", "--split", "validation"], 'sequences cannot be measured in the way "validation"; use one of one'),
+        ("steps", ["evaluate", "--split", "validation"], 'sequences cannot be measured in the way "validation"; leave it out'),
         (
             "steps",
             ["show", "--samples"],
             "writes no texts: expected a network that predicts the next symbol; use a run such as text-default",
         ),
         ("steps", ["sample"], "writes no text: expected a network that says which symbol comes next"),
-        ("tale", ["predict", "last", "x.png"], "learned from a text: expected a network that names pictures"),
+        ("tale", ["predict", "last", "x.png"], "learned to write a text: expected a network that names things"),
         ("tale", ["train", "tale.toml", "--set", "training.samples.prompt=ñandú"], "training.samples.prompt does not fit tale.txt: "),
         ("tale", ["train", "tale.toml", "--set", "training.batch_size=500"], "use batch_size <= "),
         ("tale", ["train", "tale.toml", "--set", "network.input.symbols=7"], "network.input.symbols = 7 does not fit tale.txt"),

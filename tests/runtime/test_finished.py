@@ -1,4 +1,4 @@
-"""A trained network measured again says what it said, and names what is on a picture."""
+"""A trained network measured again says what it said, and names what it is shown."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def test_a_picture_gets_its_likeliest_classes(trained, tmp_path):
     with network.precision.autocast(), torch.no_grad():
         expected = network.net(images).float().softmax(1)
     for row, prediction, path in zip(expected, found, paths, strict=True):
-        assert prediction.path == path
+        assert prediction.what == str(path)
         assert [answer.name for answer in prediction.answers] == [tiny.CLASSES[i] for i in row.argsort(descending=True)[:3]]
         assert [answer.probability for answer in prediction.answers] == pytest.approx(
             row.sort(descending=True).values[:3].tolist(), abs=1e-6
@@ -74,7 +74,7 @@ def test_what_is_no_picture_is_named(trained, tmp_path):
         network.predict([tmp_path / "a.png"])
     with pytest.raises(DataError, match=r"nowhere\.png"):
         network.predict([tmp_path / "nowhere.png"])
-    with pytest.raises(DataError, match="at most 1,000 pictures"):
+    with pytest.raises(DataError, match="at most 1,000 things"):
         network.predict([tmp_path / "a.png"] * 1001)
 
 

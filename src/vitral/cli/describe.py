@@ -91,20 +91,20 @@ def show(description: Description, out: Console) -> None:
 
 
 def _through_time(description: Description) -> str:
-    """Say what the numbers mean where the same weights are used at every step."""
+    """Say what the numbers mean where the same weights are used at every step: only a recurrent network is unfolded."""
     from vitral.cli.words import thousands
     from vitral.spec.sequence_layers import Recurrent
 
     network = description.experiment.network
     length = network.shape[0]
     step = "character" if network.predicts_next else "step"
-    words = (
-        f"Multiply-adds are those of a sequence unfolded over {length} steps, {thousands(description.multiply_adds // length)} a {step}; "
-        "its weights are the same at every step."
-    )
+    steps = f"{length} steps, {thousands(description.multiply_adds // length)} a {step}"
     if any(isinstance(report.layer, Recurrent) for report in network.reports):
-        words += " A cell has two biases (2 x D), one beside the input's matrix and one beside the memory's, as torch and cuDNN keep them."
-    return words
+        return (
+            f"Multiply-adds are those of a sequence unfolded over {steps}; its weights are the same at every step. A cell has two biases "
+            "(2 x D), one beside the input's matrix and one beside the memory's, as torch and cuDNN keep them."
+        )
+    return f"Multiply-adds are those of a sequence of {steps}; no step waits for another."
 
 
 def _cells(row: Row, wide: bool) -> list[str]:

@@ -1,8 +1,7 @@
-"""``vitral predict``: what a trained network sees on pictures of one's own."""
+"""``vitral predict``: what a trained network makes of one's own pictures or sequences."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,42 +20,49 @@ BAR = 30  # columns of a bar of probability 1
 
 def predict(
     run: RunId,
-    images: Annotated[list[Path], typer.Argument(help="Pictures: PNG, JPEG, WebP, BMP, GIF, PPM or TIFF.", metavar="PICTURE...")],
+    things: Annotated[
+        list[str],
+        typer.Argument(
+            help="Pictures: PNG, JPEG, WebP, BMP, GIF, PPM or TIFF. For a network of sequences: short texts, recordings (WAV), or tables "
+            "of numbers, whichever it learned from.",
+            metavar="PICTURE|SEQUENCE...",
+        ),
+    ],
     *,
     tta: Annotated[bool, typer.Option("--tta", help="Average each picture with its mirror image.")] = False,
     device: Device = "auto",
     workspace: Workspace = None,
     json: Json = False,
 ) -> None:
-    """Name what is on pictures: the middle of each is cut out and shrunk to what the network reads."""
+    """Name pictures, whose middle is cut out and shrunk to what the network reads; or sequences, such as a name."""
     from vitral.cli.loading import Loading
 
     with Loading(console(stderr=True), quiet=json):
         from vitral.runtime.finished import finished
 
         trained = finished(run, workspace=workspace_of(workspace), device=device)
-        predictions = trained.predict(images, views="flip" if tta else "one")
+        predictions = trained.predict(things, views="flip" if tta else "one")
     if json:
-        print_json([to_values(prediction) for prediction in predictions])
+        kind = "sequence" if trained.experiment.reads_sequences else "picture"
+        print_json([{kind: prediction.what, "answers": to_values(prediction)} for prediction in predictions])
     else:
         show(predictions, console())
 
 
 def show(predictions: Sequence[Prediction], out: Console) -> None:
-    """Print the likeliest classes of each picture with bars."""
+    """Print the likeliest classes of each thing with bars."""
     from rich.markup import escape
 
     from vitral.cli.words import bar, percent
 
     names = max((len(answer.name) for prediction in predictions for answer in prediction.answers), default=0)
     for prediction in predictions:
-        out.print(f"[bold]{escape(str(prediction.path))}[/bold]")
+        out.print(f"[bold]{escape(prediction.what)}[/bold]")
         for answer in prediction.answers:
             drawn = f"[dark_orange]{bar(answer.probability, BAR)}[/dark_orange]"
             out.print(f"  {escape(answer.name.ljust(names))}  {drawn}  {percent(answer.probability):>7}")
 
 
-def to_values(prediction: Prediction) -> dict[str, object]:
-    """Give a prediction as JSON knows it."""
-    answers = [{"class": answer.name, "probability": answer.probability} for answer in prediction.answers]
-    return {"picture": str(prediction.path), "answers": answers}
+def to_values(prediction: Prediction) -> list[dict[str, object]]:
+    """Give the answers as JSON knows them."""
+    return [{"class": answer.name, "probability": answer.probability} for answer in prediction.answers]

@@ -1,4 +1,4 @@
-"""A trained network taken from its run, to be measured again and to be shown pictures."""
+"""A trained network taken from its run, to be measured again and to be shown something new."""
 
 # B batch  C channels  H height  W width
 
@@ -13,31 +13,35 @@ from typing import Any
 import numpy as np
 import torch
 
-from vitral.data import picture
+from vitral.data import picture, single
 from vitral.data.augment import normaliser
 from vitral.data.dataset import Dataset, Examples, Statistics
 from vitral.data.progress import Watcher
+from vitral.data.sequence import FeatureStatistics, pack
 from vitral.data.vocabulary import Vocabulary
 from vitral.errors import DataError, SpecError, StoreError
 from vitral.events import Evaluated
 from vitral.nets.builders import build
 from vitral.nets.net import Net
+from vitral.nets.sequences import Sequences
 from vitral.runtime import workspace as place
 from vitral.runtime.checkpoint import understood
 from vitral.runtime.material import gather
 from vitral.spec.experiment import Experiment
+from vitral.spec.network import Series, Tokens
 from vitral.store import weights
 from vitral.train import precision
 from vitral.train.evaluate import Views, predict
 from vitral.train.state import State, evaluation_weights
 from vitral.train.subjects import Taught, lessons
 
-MAX_PICTURES = 1000
+MOST = 1000
+"""So many things are named at once."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One class that a picture may show, and its probability."""
+    """One class that something may be of, and its probability."""
 
     name: str
     probability: float
@@ -45,9 +49,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network makes of one picture: its likeliest classes, the likeliest first."""
+    """What a network makes of one thing: its likeliest classes, the likeliest first."""
 
-    path: Path
+    what: str
+    """The path or the text, as it was given."""
     answers: tuple[Answer, ...]
 
 
@@ -147,37 +152,51 @@ class Finished:
         chosen = lessons(self.experiment, self.gather(progress), self.precision)
         known = chosen.ways
         if what and what not in known:
-            raise SpecError(f'{chosen.unit} cannot be measured in the way "{what}"; use one of {", ".join(known)}')
+            cure = f"use one of {', '.join(known)}" if len(known) > 1 else "leave it out"
+            raise SpecError(f'{chosen.unit} cannot be measured in the way "{what}"; {cure}')
         return chosen.measure(self.net, what or known[0], step=self.step, epoch=self._epoch, autocast=self._autocast)
 
-    def predict(self, images: Sequence[Path], *, top: int = 3, views: Views = "one") -> list[Prediction]:
-        """Name what is on pictures: the middle of each is cut out, resized to the network's input, and looked at.
+    def predict(self, things: Sequence[str | Path], *, top: int = 3, views: Views = "one") -> list[Prediction]:
+        """Name pictures, or sequences for a network that learned from sequences.
+
+        The middle of a picture is cut out, resized to the network's input, and looked at. Of a sequence the first steps are read, as many
+        as the network's input has; what it is read from is up to the data (``vitral.data.single``): a text, a recording, a table.
 
         Args:
-            images: at most 1,000 files.
+            things: at most 1,000 paths, or texts.
             top: how many classes to give for each.
-            views: "flip" averages over the picture and its mirror image.
+            views: "flip" averages over a picture and its mirror image.
 
         Raises:
-            DataError: a file is no picture, or too large; or the network knows no classes.
+            DataError: a file cannot be read as what the network learned from, or is too large; a text has letters that it never met; or the
+                network knows no classes.
+            SpecError: the mirror image of a sequence.
+        Example:
+            ``predict(["Nakamura"])[0].answers[0].name`` of a run of names-lstm is "Japanese".
         """
-        if self.experiment.reads_sequences:
-            read = "a text" if self.experiment.network.predicts_next else "sequences"
-            raise DataError(f"run {self.id} learned from {read}: expected a network that names pictures; use another run")
+        network = self.experiment.network
+        if network.predicts_next:
+            raise DataError(
+                f"run {self.id} learned to write a text: expected a network that names things; use vitral sample, or another run"
+            )
         if not self.classes:
             raise DataError(f"run {self.id} learned numbers, not classes: expected a network that names things; use another run")
-        if len(images) > MAX_PICTURES:
-            raise DataError(f"expected at most {MAX_PICTURES:,} pictures at once, got {len(images):,}; give fewer")
-        shape = self.experiment.network.image
-        pixels = [torch.from_numpy(np.ascontiguousarray(picture.read(path, shape))) for path in images]
-        if not pixels:
+        if self.experiment.reads_sequences and views != "one":
+            raise SpecError(f"run {self.id} learned from sequences, which have no mirror image; leave --tta out")
+        if len(things) > MOST:
+            raise DataError(f"expected at most {MOST:,} things at once, got {len(things):,}; give fewer")
+        if not things:
             return []
-        examples = Examples(torch.stack(pixels), torch.zeros(len(pixels), dtype=torch.int64))
-        probabilities = predict(self.net, self._images(examples)(torch.arange(len(pixels))), views=views, autocast=self._autocast)
-        best = probabilities.cpu().topk(min(top, len(self.classes)))
+        x: Any
+        if self.experiment.reads_sequences:
+            x = self._sequences(things)
+        else:
+            pixels = [torch.from_numpy(np.ascontiguousarray(picture.read(Path(path), network.image))) for path in things]
+            x = self._images(Examples(torch.stack(pixels), torch.zeros(len(pixels), dtype=torch.int64)))(torch.arange(len(pixels)))
+        best = predict(self.net, x, views=views, autocast=self._autocast).cpu().topk(min(top, len(self.classes)))
         return [
-            Prediction(path, tuple(Answer(self.classes[i], float(p)) for p, i in zip(row.tolist(), places.tolist(), strict=True)))
-            for path, row, places in zip(images, best.values, best.indices, strict=True)
+            Prediction(str(thing), tuple(Answer(self.classes[i], float(p)) for p, i in zip(row.tolist(), places.tolist(), strict=True)))
+            for thing, row, places in zip(things, best.values, best.indices, strict=True)
         ]
 
     def picture(self, path: Path) -> torch.Tensor:
@@ -194,6 +213,21 @@ class Finished:
         if not 0 <= number < len(test):
             raise DataError(f"there is no example {number}: the test split has {len(test):,}; use 0 to {len(test) - 1}")
         return self._images(test)(torch.tensor([number]))
+
+    def _sequences(self, things: Sequence[str | Path]) -> Sequences:
+        """Read sequences, scale them with the training set's own statistics, and pad them to one length."""
+        reads = self.experiment.network.input
+        if isinstance(reads, Tokens):
+            vocabulary, size = self.vocabulary, len(self.vocabulary)
+        else:
+            assert isinstance(reads, Series)
+            vocabulary, size = None, reads.features
+        steps = [single.read(str(thing), source=self._data["name"], size=size, vocabulary=vocabulary) for thing in things]
+        examples = pack(steps, np.zeros(len(steps), np.int64))
+        if self.experiment.data.normalise == "standard" and "mean" in self._data:
+            examples = examples.normalised(FeatureStatistics(tuple(self._data["mean"]), tuple(self._data["deviation"])))
+        values, lengths = examples.padded(np.arange(len(steps)), reads.length)
+        return Sequences(torch.from_numpy(values).to(self.precision.device), torch.from_numpy(lengths))
 
     def _images(self, examples: Examples) -> Callable[[torch.Tensor], torch.Tensor]:
         """Normalise with the training set's own statistics, which the checkpoint holds."""

@@ -196,13 +196,13 @@ class Trained:
         """
         return self._trained.evaluate(what)
 
-    def predict(self, picture: str | Path, *, top: int = 3) -> tuple[Answer, ...]:
-        """Name what is on a picture: the likeliest classes with ``name`` and ``probability``, the likeliest first.
+    def predict(self, thing: str | Path, *, top: int = 3) -> tuple[Answer, ...]:
+        """Name a picture, or a sequence such as a word: the likeliest classes with ``name`` and ``probability``, the likeliest first.
 
         Raises:
-            DataError: the file is no picture, or the network knows no classes.
+            DataError: it cannot be read, or the network knows no classes.
         """
-        return self._trained.predict([Path(picture)], top=top)[0].answers
+        return self._trained.predict([thing], top=top)[0].answers
 
     def write(
         self,
