@@ -31,6 +31,8 @@ def told(name, text):
         ("string", "'a\\'b'c", "xxxxx.."),
         ("string", '"""a\n"b"""c', "xxxxxxxxx.."),
         ("string", "'a\nb", "xx.."),
+        ("string", "'ab", "xxx"),
+        ("string", "a''", ".x."),
         ("comment", "a # b\nc", "..xxx.."),
         ("comment", "'#' # b", "....xxx"),
     ],
@@ -53,10 +55,25 @@ def test_numbers(name, text, expected):
     assert told(name, text) == pytest.approx(expected)
 
 
+# What is true of texts that are hardly any; all other properties are false or 0 there.
+ODD = {
+    "": {},
+    "\n": {"space": "x"},
+    '"': {"quotes": "x", "string": "x", "line_start": "x", "column": [1], "line": [1]},
+    "(": {"brackets": "x", "depth": [1], "line_start": "x", "column": [1], "line": [1]},
+    "'": {"string": "x", "line_start": "x", "column": [1], "line": [1]},
+    "\\": {"line_start": "x", "column": [1], "line": [1]},
+    '"""': {"quotes": "x.x", "string": "xxx", "line_start": "x..", "column": [1, 2, 3], "line": [1 / 3, 2 / 3, 1]},
+    "#": {"comment": "x", "line_start": "x", "column": [1], "line": [1]},
+    "a\u0301𝄞": {"word_end": "x..", "word": [1, 0, 0], "line_start": "x..", "column": [1, 2, 3], "line": [1 / 3, 2 / 3, 1]},
+}
+
+
 @pytest.mark.parametrize("name", PROPERTIES)
-@pytest.mark.parametrize("text", ["", "\n", '"', "(", "'", "\\", '"""', "#", "a\u0301𝄞"])
-def test_every_property_of_every_odd_text_has_its_length(name, text):
-    told(name, text)
+@pytest.mark.parametrize("text", ODD)
+def test_odd_texts(name, text):
+    nothing = [0] * len(text) if PROPERTIES[name].number else "." * len(text)
+    assert told(name, text) == pytest.approx(ODD[text].get(name, nothing))
 
 
 def test_prose_does_not_read_like_python():

@@ -154,11 +154,12 @@ def _python(text: str) -> Values:
 
 
 def _string_end(text: str, n: int, mark: str) -> int:
+    """Give where the text goes on behind a string; one that nothing closes runs beyond the text's end."""
     while n < len(text) and not text.startswith(mark, n):
         if len(mark) == 1 and text[n] == "\n":
             return n + 1
         n += 2 if text[n] == "\\" else 1
-    return min(n + len(mark), len(text))
+    return min(n, len(text)) + len(mark)
 
 
 def reads_like_python(text: str) -> str | None:

@@ -13,6 +13,7 @@ from vitral.nets import zoo
 from vitral.runtime import workspace as place
 from vitral.runtime.choice import choose
 from vitral.server.room import Room
+from vitral.server.run import Run
 from vitral.server.uploads import Uploads
 from vitral.server.workers import Worker
 from vitral.spec import codec
@@ -67,9 +68,9 @@ class Laboratory:
             StoreError: too many runs go on already, or the laboratory is closing.
         """
         self._insist_on_room()
-        room = Room(f"new-{secrets.token_hex(4)}", self.workspace, self, spawn=self._spawn)
-        self._rooms[room.name] = room
-        self.current = room.name
+        room = Room(Run(f"new-{secrets.token_hex(4)}"), self.workspace, self, spawn=self._spawn)
+        self._rooms[room.run.name] = room
+        self.current = room.run.name
         length = {"epochs": epochs, "steps": steps, "seed": seed}
         command = {"do": "start", "experiment": codec.to_json(experiment), "device": self._device, "paused": paused, **length}
         await room.begin(command)
@@ -83,10 +84,10 @@ class Laboratory:
         """
         room = await self.room(name)
         self._insist_on_room()
-        if room.run is None:
-            raise StoreError(f"{name} has not become a run: {room.note or room.state}; start another one")
-        await room.begin({"do": "resume", "run": room.run, "device": self._device})
-        self.current = room.run
+        if room.run.id is None:
+            raise StoreError(f"{name} has not become a run: {room.run.note or room.run.state}; start another one")
+        await room.begin({"do": "resume", "run": room.run.id, "device": self._device})
+        self.current = room.run.id
         return room
 
     async def restart(self, room: Room, values: Mapping[str, Any]) -> str:
@@ -96,14 +97,14 @@ class Laboratory:
             SpecError: a seed that is none.
             StoreError: the run has not loaded yet.
         """
-        if not room.experiment:
-            raise StoreError(f"{room.name} has not loaded yet: expected a run to start again, got none; wait a moment")
+        if not room.run.experiment:
+            raise StoreError(f"{room.run.name} has not loaded yet: expected a run to start again, got none; wait a moment")
         seed = values.get("seed", 0)
         if not isinstance(seed, int) or isinstance(seed, bool):
             raise SpecError(f"seed is a whole number from 0 on, got {seed!r:.40}")
-        experiment = codec.parse({**room.experiment, "seed": seed})
+        experiment = codec.parse({**room.run.experiment, "seed": seed})
         await room.leave(SECONDS_TO_SAVE)
-        return (await self.start(experiment, seed=seed)).name
+        return (await self.start(experiment, seed=seed)).run.name
 
     async def room(self, name: str) -> Room:
         """Find a run's room, and open it where nobody has been in it yet.
@@ -125,8 +126,7 @@ class Laboratory:
             info = next((info for info in known if info.id == name), None)
             if info is None:
                 raise StoreError(f"there is no run {name:.80}; the list of runs says which there are")
-            room = Room(info.id, self.workspace, self, spawn=self._spawn)
-            await room.open(info)
+            room = await Room.open(info, self.workspace, self, spawn=self._spawn)
             self._forget()
             self._rooms[info.id] = room
             return room
@@ -138,19 +138,19 @@ class Laboratory:
             room = self._rooms.get(info["id"])
             info["live"] = room is not None and room.alive
             if room is not None and room.going_on:
-                info["state"] = room.state
-        loading = [room for room in self._rooms.values() if room.run is None]
+                info["state"] = room.run.state
+        loading = [room for room in self._rooms.values() if room.run.id is None]
         return known + [
-            {"id": room.name, "name": "", "state": room.state, "note": room.note, "live": room.alive, "step": 0, "num_steps": 0}
+            {"id": room.run.name, "name": "", "state": room.run.state, "note": room.run.note, "live": room.alive, "step": 0, "num_steps": 0}
             for room in dict.fromkeys(loading)
         ]
 
     def named(self, room: Room) -> None:
         """Hear a run's id: both names lead to its room from now on."""
-        assert room.run is not None
-        self._rooms[room.run] = room
+        assert room.run.id is not None
+        self._rooms[room.run.id] = room
         if self.current is not None and self._rooms.get(self.current) is room:
-            self.current = room.run
+            self.current = room.run.id
 
     def resolve(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
         """Put paths in the place of uploads' ids. A page cannot name a path itself."""

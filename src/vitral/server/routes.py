@@ -99,17 +99,23 @@ async def runs(request: Request) -> Response:
         experiment = await asyncio.to_thread(experiment_of, values)
         length = {key: values.get(key) for key in ("epochs", "steps", "seed")}
         room = await lab.start(experiment, **length, paused=values.get("paused") is True)
-        return give({"run": room.name}, 202)
+        return give({"run": room.run.name}, 202)
     return give({"runs": await lab.listing(), "current": lab.current})
 
 
 async def run(request: Request) -> Response:
     """Say what is known of one run."""
     room = await find(request)
-    values: dict[str, Any] = {"id": room.name, "state": room.state, "note": room.note, "live": room.alive, "resume": room.resumable}
-    if room.run is not None:
-        info = await asyncio.to_thread(place.find, room.workspace, room.run)
-        values = {**info.to_dict(), **values, "experiment": room.experiment}
+    values: dict[str, Any] = {
+        "id": room.run.name,
+        "state": room.run.state,
+        "note": room.run.note,
+        "live": room.alive,
+        "resume": room.run.resumable,
+    }
+    if room.run.id is not None:
+        info = await asyncio.to_thread(place.find, room.workspace, room.run.id)
+        values = {**info.to_dict(), **values, "experiment": room.run.experiment}
     return give(values)
 
 
@@ -117,23 +123,23 @@ async def resume(request: Request) -> Response:
     """Go on with a run."""
     await find(request)
     room = await laboratory(request).resume(request.path_params["id"])
-    return give({"run": room.run}, 202)
+    return give({"run": room.run.id}, 202)
 
 
 async def newest(request: Request) -> tuple[Room, Path]:
     """Give a run and its newest checkpoint, one of this moment where it is learning."""
     room = await find(request)
     await room.save(SECONDS_TO_SNAPSHOT)
-    folder = place.folder_of(room.workspace, room.run or "-") / place.CHECKPOINTS
+    folder = place.folder_of(room.workspace, room.run.id or "-") / place.CHECKPOINTS
     for path in await asyncio.to_thread(generations.generations, folder):
         return room, path
-    raise HTTPException(404, f"run {room.name} has no checkpoint yet; let it learn for a moment")
+    raise HTTPException(404, f"run {room.run.name} has no checkpoint yet; let it learn for a moment")
 
 
 async def snapshot(request: Request) -> Response:
     """Give a run's newest checkpoint."""
     room, path = await newest(request)
-    name = f"{room.run}-step-{generations.step_of(path)}.safetensors"
+    name = f"{room.run.id}-step-{generations.step_of(path)}.safetensors"
     return FileResponse(path, media_type="application/octet-stream", filename=name)
 
 
@@ -141,12 +147,12 @@ async def convnetjs(request: Request) -> Response:
     """Give the network of a run's newest checkpoint as ConvNetJS's JSON."""
     room, path = await newest(request)
     try:
-        code, out, complaint = await ask(EXPORTER, str(room.workspace), str(room.run), seconds=SECONDS_TO_EXPORT)
+        code, out, complaint = await ask(EXPORTER, str(room.workspace), str(room.run.id), seconds=SECONDS_TO_EXPORT)
     except TimeoutError:
-        raise StoreError(f"run {room.name} could not be written within {SECONDS_TO_EXPORT:.0f} s; try again later") from None
+        raise StoreError(f"run {room.run.name} could not be written within {SECONDS_TO_EXPORT:.0f} s; try again later") from None
     if code != 0:
-        raise StoreError(complaint if code == 2 else f"run {room.name} could not be written for ConvNetJS; try again")
-    name = f"{room.run}-step-{generations.step_of(path)}.json"
+        raise StoreError(complaint if code == 2 else f"run {room.run.name} could not be written for ConvNetJS; try again")
+    name = f"{room.run.id}-step-{generations.step_of(path)}.json"
     return Response(out, media_type="application/json", headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 

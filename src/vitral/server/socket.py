@@ -11,8 +11,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from vitral.errors import SpecError, StoreError
 from vitral.server.bodies import parse
+from vitral.server.frames import answer
 from vitral.server.lab import Laboratory
-from vitral.server.room import Room, answer
+from vitral.server.room import Room
 from vitral.server.viewers import Viewer
 
 MOST_TEXT = 100_000

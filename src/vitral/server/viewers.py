@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from vitral.runtime.looks import UNSEEN, Wish
 from vitral.server.log import Log
-from vitral.wire import pack
 
 MOST_FRAMES = 200
 MOST_BYTES = 64_000_000
@@ -35,7 +34,6 @@ class Viewer:
         self.number = next(numbers)
         self.log, self.position = log, position
         self.wish: Wish | None = None
-        self.num_waiting = 0
         self._taken = taken
         self._queue: deque[bytes] = deque()
         self._bytes = 0
@@ -80,10 +78,6 @@ class Viewer:
     def wants(self, key: str) -> bool:
         """Say whether this page looks at a stream of pictures."""
         return self.wish is not None and key in (self.wish.look.key, UNSEEN)
-
-    def has_room(self, key: str) -> bool:
-        """Say whether a new picture would not overwrite one."""
-        return key not in self._slots
 
     def look(self, wish: Wish) -> None:
         """See something else from now on."""
@@ -134,8 +128,3 @@ class Viewer:
                 self._taken(key)
                 return frame
         return None
-
-
-def state_frame(state: str, note: str = "", *, resume: bool = False, **more: object) -> bytes:
-    """Encode a state for the page."""
-    return pack({**more, "kind": "state", "state": state, "note": note, "resume": resume})
