@@ -304,7 +304,7 @@ class Laboratory {
   }
 
   private forget(): void {
-    this.position = 0;
+    this.startOver();
     this.life = "";
     this.loading = null;
     this.resumable = false;
@@ -316,8 +316,6 @@ class Laboratory {
     this.record = null;
     this.steps = [];
     this.missing = false;
-    this.curves = new Curves();
-    this.standing = new Standing();
     this.past = new Past();
     this.tick++;
   }
@@ -355,7 +353,6 @@ class Laboratory {
       case "unseen":
         this.unseen = { ...(header as Unseen), blobs: frame.blobs };
         break;
-      default:
     }
   }
 
