@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 
 import numpy as np
 import pytest
@@ -164,6 +165,7 @@ def broken(change):
         (lambda v: v[1]["filters"].pop(), DataError, "layer 1: expected 6 filters, got 5"),
         (lambda v: v[1]["filters"][2]["w"].pop("7"), DataError, r"layer 1: expected 30 weights as .* = \(3, 5, 2\), got 29 as \(3, 5, 2\)"),
         (lambda v: v[1]["filters"][2]["w"].update({"7": None}), DataError, "layer 1: every weight should be a finite number"),
+        (lambda v: v[1]["filters"][2]["w"].update({"7": math.nan}), DataError, "layer 1: every weight should be a finite number"),
         (lambda v: v[1]["filters"][2].update(depth=3), DataError, r"got 30 as \(3, 5, 3\)"),
         (lambda v: v[1].update(out_sx=4), DataError, "layer 1: it says that it gives"),
         (lambda v: v[2].update(group_size=4), ShapeError, "group_size = 4 does not divide the 6 channels"),
@@ -178,16 +180,34 @@ def test_a_broken_file_is_refused_in_one_line(change, kind, message):
     assert "\n" not in str(caught.value)
 
 
-def test_any_damage_is_the_files_fault(snapshot):
+def weights_in(values):
+    """All weights and biases that a file lists."""
+    volumes = [volume for layer in values["layers"] if "filters" in layer for volume in (*layer["filters"], layer["biases"])]
+    return [float(number) for volume in volumes for number in volume["w"].values()]
+
+
+def test_damage_is_refused_in_one_line_or_read_as_it_stands_there():
     source = np.random.default_rng(5)
     small = json.dumps(broken(lambda _: None)())
+    refused = read = 0
     for _ in range(300):
         at, length = int(source.integers(len(small))), int(source.integers(1, 6))
-        damaged = small[:at] + "".join(chr(c) for c in source.integers(32, 127, length)) + small[at + length :]
+        written = "".join(chr(c) for c in source.integers(32, 127, length))
+        if small[at].isdigit():
+            length, written = 1, str(source.integers(10))
+        damaged = small[:at] + written + small[at + length :]
         try:
-            read_convnetjs(json.loads(damaged)) if source.random() < 0.5 else parse_convnetjs(damaged)
-        except (VitralError, json.JSONDecodeError):
-            pass
+            found = parse_convnetjs(damaged, "mine.json")
+        except VitralError as cause:
+            assert str(cause).startswith("mine.json"), damaged[at - 20 : at + 20]
+            assert "\n" not in str(cause)
+            refused += 1
+        else:
+            numbers = torch.cat([tensor.flatten() for tensor in found.tensors.values()]).tolist()
+            assert sorted(numbers) == sorted(weights_in(json.loads(damaged)))
+            read += 1
+    assert refused > 80
+    assert read > 50, "a digit in place of another is no damage that can be seen"
 
 
 @pytest.mark.parametrize(

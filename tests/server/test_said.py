@@ -38,7 +38,8 @@ from vitral.runtime.showing import Showing
 from vitral.runtime.stage import Stage
 from vitral.runtime.subject import Subject
 from vitral.server.lab import experiment_of
-from vitral.server.room import GOING_ON, RESUMABLE, Room
+from vitral.server.room import Room
+from vitral.server.run import GOING_ON, RESUMABLE, Run
 from vitral.server.viewers import Viewer
 from vitral.store import durable, locks, rows, states, weights
 from vitral.train import divergence
@@ -90,7 +91,7 @@ UNHEARD = re.compile(
     # what no page shows: the link is opened without one, and one that took nothing comes back by itself
     "this link has been used|more than .* answers|"
     # what only the terminal hears
-    ".* cannot be measured in the way|run .* learned |.* is not what run|expected at most .* pictures at once|.* is the beginning of|"
+    ".* cannot be measured in the way|run .* learned |.* is not what run|expected at most .* things at once|.* is the beginning of|"
     "there is no example .*: the test split has|there is no experiment .* and no such file|no data set and no file|"
     ".*: expected .*, got a file of another kind|.* has .*, but the network reads|.* cannot be looked at \\(|.* cannot be looked into|"
     ".*; and .* more \\(vitral data check|"
@@ -363,19 +364,19 @@ def runs(folder: Path) -> Iterator[str]:
     for before, after in itertools.product(get_args(states.State), repeat=2):
         if (before, after) not in states.MOVES:
             yield refused(lambda before=before, after=after: states.check("a-1", before, after))
-    room = Room("a-1", folder, Hands())
+    room = Room(Run("a-1", "a-1"), folder, Hands())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Room, "going_on", True)
-        for room.state in GOING_ON:
+        for room.run.state in GOING_ON:
             yield refused(lambda: asyncio.run(room.begin({"do": "open"})))
 
     async def answered(kind: str) -> str:
-        viewer = Viewer(room.log, 0, print)
+        viewer = Viewer(room.run.log, 0, print)
         await room.hear(viewer, {"id": 1, "kind": kind})
         return str(wire.unpack(await viewer.next())[0]["error"])
 
     yield asyncio.run(answered("predict"))
-    for room.state in RESUMABLE:
+    for room.run.state in RESUMABLE:
         yield asyncio.run(answered("run"))
     net: Any = build(tiny.experiment().network, seed=0).eval()
     x = torch.zeros(2, 3, 8, 8)
