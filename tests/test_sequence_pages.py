@@ -12,6 +12,7 @@ from vitral.data.catalogue import load_sequences
 from vitral.data.sequence import SequenceSet
 from vitral.nets import zoo
 from vitral.spec.experiment import Data
+from vitral.spec.table import describe
 
 HOUSE = Path(__file__).resolve().parents[1]
 PAGES = {"en": HOUSE / "docs" / "sequences.md", "es": HOUSE / "docs" / "es" / "secuencias.md"}
@@ -89,3 +90,13 @@ def test_memory_and_convolutions_have_as_many_parameters(task: str) -> None:
     sizes = [zoo.load(name).network.num_parameters for name in zoo.names() if name.startswith(f"{task}-")]
     assert len(sizes) >= 2
     assert max(sizes) / min(sizes) < 1.03
+
+
+@pytest.mark.parametrize("language", PAGES)
+def test_every_network_that_is_compared_is_as_large_as_its_row_says(language: str) -> None:
+    compared = [name for name in zoo.names() if zoo.load(name).data.source in SETS]
+    assert len(compared) == 9
+    for name in compared:
+        described = describe(zoo.load(name))
+        row = rows(PAGES[language], name)[0]
+        assert [counts(cell) for cell in row[2:4]] == [[described.num_parameters], [described.multiply_adds]], name
