@@ -16,7 +16,6 @@ import argparse
 import asyncio
 import contextlib
 import gzip
-import math
 import os
 import shutil
 import signal
@@ -46,7 +45,7 @@ BATCH = 128
 MANY = 30
 
 EYES = """
-window.eyes = { drawn: [], kept: [], answers: [], come: 0, painted: null };
+window.eyes = { drawn: [], kept: [], come: 0 };
 {
   const eyes = window.eyes;
   let newest = null, last = null;
@@ -61,7 +60,6 @@ window.eyes = { drawn: [], kept: [], answers: [], come: 0, painted: null };
       eyes.kept.push(data);
       if (eyes.kept.length > 16) eyes.kept.shift();
     }
-    if (found.kind === 'answer' && found.record) eyes.afterFrame((now) => eyes.answers.push(now));
   };
   const Plain = WebSocket;
   window.WebSocket = class extends Plain {
@@ -78,7 +76,7 @@ window.eyes = { drawn: [], kept: [], answers: [], come: 0, painted: null };
     const one = last = newest;
     afterPaint((now) => eyes.drawn.push({ ...one, now, took: now - one.come }));
   };
-  // frames of this network once more, as quickly as asked: training sends fewer, since it lets pictures take 2 % of its time
+  // frames of this network once more, as quickly as asked: training sends fewer, since it lets pictures take 2.5 % of its time
   eyes.replay = async (rate, seconds) => {
     eyes.replaying = true;
     const heard = eyes.line.onmessage, frames = [...eyes.kept], began = performance.now();
@@ -104,11 +102,12 @@ POINTED = """() => new Promise((tell) => window.addEventListener('pointermove', 
 }, { capture: true, once: true }))"""
 
 CLICKED = """() => new Promise((tell) => window.addEventListener('click', (event) => {
-    const began = performance.timeOrigin + event.timeStamp;
-    eyes.answers = [];
-    const wait = () => eyes.answers.length || Date.now() > began + 3000 ? tell((eyes.answers[0] ?? NaN) - began) : setTimeout(wait, 20);
-    wait();
+    const began = performance.timeOrigin + event.timeStamp, title = () => document.querySelector('.sheet h2')?.textContent, before = title();
+    const shown = () => title() !== before && document.querySelector('.sheet .body[aria-busy="false"]');
+    const look = () => shown() ? eyes.afterFrame((now) => tell(now - began)) : Date.now() > began + 3000 ? tell(null) : requestAnimationFrame(look);
+    requestAnimationFrame(look);
 }, { capture: true, once: true }))"""
+"""From a click to the frame in which the arithmetic of another cell stands; null where it does not within 3 s."""
 
 
 @contextlib.asynccontextmanager
@@ -238,9 +237,10 @@ async def browser(server: Server, given: argparse.Namespace) -> None:
 
 
 async def answers(page: Page, when: str, cells: int) -> None:
-    """Point at cells, and click on some."""
+    """Point at cells, and click on every other one: at once, or as a person does who has looked at it for a moment."""
     glass = page.locator(".layer .glass").first
-    pointed, clicked = [], []
+    pointed: list[float] = []
+    clicked: dict[float, list[float | None]] = {0.05: [], 0.25: []}
     for number in range(cells):
         box = await glass.bounding_box()  # anew: the sheet beside it leaves it less room
         assert box
@@ -253,14 +253,17 @@ async def answers(page: Page, when: str, cells: int) -> None:
             continue
         pointed.append(found)
         if number % 2:
+            rest = (0.05, 0.25)[number // 2 % 2]
             waiting = asyncio.create_task(page.evaluate(CLICKED))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(rest)
             await page.mouse.click(x, y)
-            clicked.append(await waiting)
+            clicked[rest].append(await waiting)
     await page.keyboard.press("Escape")
     print("  " + spread(f"pointing at a cell, {when}", pointed, "ms"))
-    known = [one for one in clicked if math.isfinite(one)]
-    print("  " + spread(f"the arithmetic of a clicked cell, {when}", known, "ms") + f", {len(clicked) - len(known)} not within 3 s")
+    for rest, took in clicked.items():
+        known = [one for one in took if one is not None]
+        name = f"the arithmetic of a cell clicked {rest * 1000:.0f} ms after it was pointed at, {when}"
+        print("  " + spread(name, known, "ms") + f", {len(took) - len(known)} not within 3 s")
 
 
 async def soak(server: Server, given: argparse.Namespace) -> None:

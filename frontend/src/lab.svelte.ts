@@ -1,5 +1,6 @@
 /** What the page knows: the run it looks at, the newest pictures, the curves, and what a person chose to see. One for the whole page. */
 
+import { Arithmetic, type Question } from "./arithmetic.svelte";
 import { Curves } from "./curves";
 import { seenBy, type Area } from "./field";
 import { arrange, type LabLayer } from "./layers";
@@ -9,13 +10,13 @@ import { speech } from "./numbers";
 import { paper } from "./paper.svelte";
 import { Past } from "./past";
 import type {
-  Answer, Controls, Explained, Hello, LabEvent, Layers, Picture, RunState, Seen, SeenLayer, StateTold, Unseen,
+  Answer, Controls, Hello, LabEvent, Layers, Picture, RunState, Seen, SeenLayer, StateTold, Unseen,
 } from "./protocol";
 import { rangesOf, type Range } from "./ranges";
 import { list } from "./runs";
 import type { Theme } from "./scale";
 import { Line, type Connection } from "./socket";
-import { beside, placeIn, valueAt, type Spot } from "./spot";
+import { beside, placeIn, questionOf, valueAt, type Spot } from "./spot";
 import { Standing } from "./standing";
 import type { Blob, Frame } from "./wire";
 import { en, type Words } from "./words/en";
@@ -45,17 +46,14 @@ class Laboratory {
   /** Where on the screen the pointed cell is, for the label beside it. */
   pointer: { readonly x: number; readonly y: number } | null = $state.raw(null);
   chosen: Spot | null = $state.raw(null);
-  record: Explained | null = $state.raw(null);
-  recordStep = $state(0);
-  recordError = $state("");
-  /** The arithmetic on its way for the chosen cell. */
-  asking = $state(false);
   steps: number[] = $state.raw([]);
   missing = $state(false);
 
   curves = new Curves();
   standing = new Standing();
   readonly notes = new Notes();
+  /** Behind the chosen cell. */
+  readonly arithmetic = new Arithmetic((question) => this.ask("explain", question));
   past = new Past();
 
   private line: Line | null = null;
@@ -64,7 +62,6 @@ class Laboratory {
   private plain: Lesson = defaults([], false);
   private waiting: Picture | null = null;
   private due = 0;
-  private asked = 0;
 
   words: Words = $derived(this.lesson.language === "es" ? es : en);
   /** The theme that is drawn in: paper is white whatever a person has chosen for the screen. */
@@ -120,6 +117,7 @@ class Laboratory {
         document.title = this.hello?.experiment ? `${this.hello.experiment.name} · Vitral` : "Vitral";
       });
       $effect(() => this.look());
+      $effect(() => this.arithmetic.rest(this.hover && this.question(this.hover)));
     });
     this.open(this.lesson.run);
   }
@@ -222,34 +220,16 @@ class Laboratory {
     }
   }
 
-  /** Choose a cell and ask for its arithmetic. */
-  async explain(spot: Spot | null): Promise<void> {
-    if (spot?.layer !== this.chosen?.layer || spot?.what !== this.chosen?.what) this.record = null;
+  /** Choose a cell and show its arithmetic. */
+  explain(spot: Spot | null): Promise<void> {
+    const alike = spot?.layer === this.chosen?.layer && spot?.what === this.chosen?.what;
     this.chosen = spot;
-    this.recordError = "";
-    const asked = ++this.asked;
-    this.asking = spot !== null;
-    if (!spot) {
-      this.record = null;
-      return;
-    }
-    const backward = spot.what !== "activation";
-    try {
-      const answer = await this.ask("explain", {
-        layer: spot.layer, place: placeIn(this.layers, spot), what: spot.what, example: this.lesson.example, split: "test", backward,
-        of: spot.what.startsWith("weight") ? (this.layers.find(({ path }) => path === spot.layer)?.row.kind === "dense" ? "weights" : "kernels") : "output",
-        ...(this.lesson.step === null ? { step: this.picture?.step } : { at: this.lesson.step }),
-      });
-      if (asked !== this.asked) return;
-      this.record = (answer["record"] ?? ("operation" in answer ? answer : null)) as Explained | null;
-      this.asking = false;
-      this.recordStep = (answer["step"] as number | undefined) ?? this.picture?.step ?? this.standing.step;
-    } catch (cause) {
-      if (asked !== this.asked) return;
-      this.record = null;
-      this.asking = false;
-      this.recordError = (cause as Error).message;
-    }
+    return this.arithmetic.show(spot && this.question(spot), alike);
+  }
+
+  private question(spot: Spot): Question {
+    const { example, step } = this.lesson;
+    return { ...questionOf(this.layers, spot), example, split: "test", ...(step === null ? { step: this.picture?.step } : { at: step }) };
   }
 
   /** The number of a cell as the newest picture has it; NaN where the picture leaves it out. */
@@ -313,7 +293,7 @@ class Laboratory {
     this.picture = null;
     this.unseen = null;
     this.chosen = this.hover = null;
-    this.record = null;
+    void this.arithmetic.show(null, false);
     this.steps = [];
     this.missing = false;
     this.past = new Past();

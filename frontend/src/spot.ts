@@ -22,6 +22,13 @@ export function placeIn(layers: readonly LabLayer[], spot: Spot): readonly numbe
   return [unit, (channel * before[1]! + row) * before[2]! + column];
 }
 
+/** What asks for the arithmetic behind a cell, without the example and the moment. */
+export function questionOf(layers: readonly LabLayer[], spot: Spot): Record<string, unknown> {
+  const { layer, what } = spot;
+  const weights = layers.find(({ path }) => path === layer)?.row.kind === "dense" ? "weights" : "kernels";
+  return { layer, what, place: placeIn(layers, spot), backward: what !== "activation", of: what.startsWith("weight") ? weights : "output" };
+}
+
 /** The number at a place of a layer's own; NaN where the picture leaves it out. */
 export function valueAt(seen: Seen, blob: Blob, place: readonly number[]): number {
   const [sy = 1, sx = 1] = typeof seen.stride === "number" ? [seen.stride, seen.stride] : (seen.stride ?? []);

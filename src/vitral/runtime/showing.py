@@ -286,16 +286,20 @@ class Showing:
         """Explain a number of a layer's output ("activation"), of its gradient, or of the gradient of a weight.
 
         ``{"layer", "place", "example", "split", "backward", "of", "step" or "at"}``; ``of`` names the weight: "kernels", "weights", "bias".
+        The answer says what it cost, so that whoever asks ahead of a person can ask less.
         """
+        began = time.perf_counter()
         moment = self._moment(values)
         x, target = self._example(str(values.get("split", "test")), _whole("example", values.get("example", 0)))
         layer, place = str(values.get("layer", "")), _place(values.get("place"))
         self._double.wear(moment)
         told: Values = {"step": moment.step, "layer": layer}
-        if not values.get("backward"):
-            return told | {"record": self._double.explain(layer, x, place).to_values(inputs=False)}
-        of = str(values.get("of") or "output")
-        return told | {"record": self._double.explain_gradient(layer, x, target, place, of).to_values()}
+        if values.get("backward"):
+            of = str(values.get("of") or "output")
+            told["record"] = self._double.explain_gradient(layer, x, target, place, of).to_values()
+        else:
+            told["record"] = self._double.explain(layer, x, place).to_values(inputs=False)
+        return told | {"milliseconds": (time.perf_counter() - began) * 1000}
 
     def _augmented(self, values: dict[str, Any]) -> Answer:
         """Show a training image as the next epochs will meet it. ``{"number": of copies, "example"}`` -> images (N, H, W, C) in a blob."""
