@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -172,6 +172,10 @@ class Showing:
             case "confusion":
                 return self._confusion(values)
         raise SpecError(f'"{name}" is no question; expected one of {", ".join(sorted(ANSWERS))}')
+
+    def knows(self, name: str, values: Mapping[str, Any]) -> bool:
+        """Tell whether a question is about weights that are held here: it can be answered while the network measures itself, too."""
+        return name == "explain" and (values.get("at") is not None or any(m.step == values.get("step") for m in self._held.values()))
 
     def close(self) -> None:
         """Let go of the subject; what waits to be kept is written."""

@@ -6,6 +6,7 @@ import contextlib
 import queue
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +49,7 @@ class Stage:
         self._showing: Showing | None = None
         self._goal: Goal = "run"
         self._next: dict[str, Any] | None = None
+        self._later: deque[dict[str, Any] | None] = deque()
         self._leaving = self._nudged = self._epoch_over = False
         self._progress_due = 0.0
         self._pictures = Pictures(self._tell_picture, lambda note: self._channel.tell({"what": "note", "note": note}))
@@ -136,6 +138,7 @@ class Stage:
         if self._run:
             run = self._run
             self._subject = Subject(run.id, run.experiment, run.dataset, run.trainer, run.folder)
+            run.trainer.meanwhile = self._meanwhile
         assert self._subject is not None
         self._showing = Showing(self._subject)
         self._pictures.forget()
@@ -197,6 +200,8 @@ class Stage:
     def _serve(self, *, wait: bool) -> None:
         """Carry out the commands that have come, then make a picture where one is due; with ``wait`` sleep until there is either."""
         commands = self._channel.commands
+        while self._later:
+            self._handle(self._later.popleft())
         timeout = self._pictures.seconds_to_wait(self.step) if wait else None
         with contextlib.suppress(queue.Empty):
             if wait:
@@ -205,6 +210,16 @@ class Stage:
                 self._handle(commands.get_nowait())
         if self._showing is not None and not self._leaving:
             self._pictures.show(self._showing, self.step, training=self.state == "learning")
+
+    def _meanwhile(self) -> None:
+        """Between two batches of a measurement, answer what does not concern the network that is measured; the rest waits for its end."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                match command := self._channel.commands.get_nowait():
+                    case {"do": "command", "name": name, "values": values} if self.showing().knows(name, values):
+                        self._handle(command)
+                    case _:
+                        self._later.append(command)
 
     def _handle(self, command: dict[str, Any] | None) -> None:
         match command:

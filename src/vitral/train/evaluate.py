@@ -21,6 +21,12 @@ from vitral.nets.net import Net
 from vitral.spec.network import Loss, Softmax
 
 Views = Literal["one", "flip"]
+Meanwhile = Callable[[], None]
+"""What is done between two batches of a measurement, which of a large network takes long. It must leave the network and torch's modes as they are."""
+
+
+def nothing() -> None:
+    """Do nothing meanwhile."""
 
 
 def evaluate(
@@ -35,6 +41,7 @@ def evaluate(
     epoch: int = 0,
     batch_size: int = 500,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    meanwhile: Meanwhile = nothing,
 ) -> Evaluated:
     """Measure ``net`` on every example of a split; its training mode and the gradients' mode are as before afterwards.
 
@@ -49,6 +56,7 @@ def evaluate(
         epoch: epochs done.
         batch_size: examples looked at together; it changes nothing but speed and memory.
         autocast: makes the precision's own context, such as ``Precision.autocast``.
+        meanwhile: is called before each batch.
     Returns:
         Loss, number and share of right answers with Wilson's 95 % interval, and the confusion matrix; None for what a regression lacks.
     Raises:
@@ -65,6 +73,7 @@ def evaluate(
     confusion = torch.zeros(classes * classes, dtype=torch.int64)
     total = 0.0
     for batch in torch.arange(len(targets)).split(batch_size):  # type: ignore[no-untyped-call]
+        meanwhile()
         wanted = targets[batch]
         answers = _answer(net, images(batch), loss, views, autocast)
         wanted = wanted.to(answers.device)

@@ -17,7 +17,7 @@ from vitral.events import Evaluated
 from vitral.nets.loss import criterion
 from vitral.nets.net import Net
 from vitral.spec.experiment import Experiment
-from vitral.train.evaluate import Views, evaluate
+from vitral.train.evaluate import Meanwhile, Views, evaluate, nothing
 from vitral.train.lessons import Autocast, Batch, Lessons
 from vitral.train.precision import Precision
 
@@ -66,7 +66,7 @@ class ImageLessons(Lessons):
         flips = self._experiment.augmentation.flip != "none" and not self._regression
         return ("one", "flip") if last and flips else ("one",)
 
-    def measure(self, net: Net, what: str, *, step: int, epoch: int, autocast: Autocast) -> Evaluated:
+    def measure(self, net: Net, what: str, *, step: int, epoch: int, autocast: Autocast, meanwhile: Meanwhile = nothing) -> Evaluated:
         """Measure the network on the whole test split with "one" look at each image, or "flip".
 
         Raises:
@@ -75,7 +75,7 @@ class ImageLessons(Lessons):
         views: Views = "flip" if what == "flip" else "one"
         targets = self._shaped(self._dataset.test.targets)
         loss = self._experiment.network.loss
-        return evaluate(net, self._test_images, targets, loss, views=views, step=step, epoch=epoch, autocast=autocast)
+        return evaluate(net, self._test_images, targets, loss, views=views, step=step, epoch=epoch, autocast=autocast, meanwhile=meanwhile)
 
     def prepare(self, net: Net) -> None:
         """Set a whitening layer to the training images' own patches."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vitral.events import Evaluated
 from vitral.nets.net import Net
+from vitral.train.evaluate import Meanwhile, nothing
 
 Autocast = Callable[[], AbstractContextManager[object]]
 Unit = Literal["images", "characters", "sequences"]
@@ -79,8 +80,8 @@ class Lessons(ABC):
         """Name what is measured after an epoch, and ``last`` when training is over."""
 
     @abstractmethod
-    def measure(self, net: Net, what: str, *, step: int, epoch: int, autocast: Autocast) -> Evaluated:
-        """Make one of these measurements; the network and its memory stay as they are."""
+    def measure(self, net: Net, what: str, *, step: int, epoch: int, autocast: Autocast, meanwhile: Meanwhile = nothing) -> Evaluated:
+        """Make one of these measurements, and between its batches what is to be done meanwhile; the network and its memory stay as they are."""
 
     def prepare(self, net: Net) -> None:  # noqa: B027 - most need nothing
         """Give the network what it takes from the training data before it learns."""

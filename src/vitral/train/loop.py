@@ -22,6 +22,7 @@ from vitral.spec.experiment import Experiment
 from vitral.train import divergence, precision, schedule
 from vitral.train.average import Average
 from vitral.train.control import Controls
+from vitral.train.evaluate import Meanwhile, nothing
 from vitral.train.lessons import Batch
 from vitral.train.memory import keep_freed
 from vitral.train.optimise import Optimiser
@@ -54,6 +55,8 @@ class Trainer:
         self.run = run
         self.controls = Controls.of(experiment.training)
         self.precision = precision.choose(device, experiment.training)
+        self.meanwhile: Meanwhile = nothing
+        """Is called between two batches of a measurement, when the network may wear the average of its weights: it is not to be looked at."""
         self._progress = Progress()
         self._changes: deque[ControlChanged] = deque()
         self._exact = True
@@ -283,7 +286,12 @@ class Trainer:
         now = self._progress
         with self._average.worn() if self._average else contextlib.nullcontext():
             found = self._lessons.measure(
-                self.net, now.due[0], step=now.step, epoch=now.epoch + (now.position > 0), autocast=self.precision.autocast
+                self.net,
+                now.due[0],
+                step=now.step,
+                epoch=now.epoch + (now.position > 0),
+                autocast=self.precision.autocast,
+                meanwhile=self.meanwhile,
             )
         self._progress = replace(now, due=now.due[1:])
         return found

@@ -18,7 +18,7 @@ from vitral.nets.net import Net
 from vitral.nets.sequences import Sequences
 from vitral.spec.experiment import Experiment
 from vitral.spec.network import Series, Tokens
-from vitral.train.evaluate import evaluate
+from vitral.train.evaluate import Meanwhile, evaluate, nothing
 from vitral.train.lessons import Autocast, Batch, Lessons
 from vitral.train.precision import Precision
 
@@ -65,10 +65,11 @@ class SeriesLessons(Lessons):
         """One look at each test sequence."""
         return ("one",)
 
-    def measure(self, net: Net, what: str, *, step: int, epoch: int, autocast: Autocast) -> Evaluated:
+    def measure(self, net: Net, what: str, *, step: int, epoch: int, autocast: Autocast, meanwhile: Meanwhile = nothing) -> Evaluated:
         """Measure the network on the whole test split."""
         targets = torch.from_numpy(self._dataset.test.targets)
-        return evaluate(net, self._test, targets, self._experiment.network.loss, step=step, epoch=epoch, autocast=autocast)
+        loss = self._experiment.network.loss
+        return evaluate(net, self._test, targets, loss, step=step, epoch=epoch, autocast=autocast, meanwhile=meanwhile)
 
     @cached_property
     def _train(self) -> Callable[[Tensor], Sequences]:

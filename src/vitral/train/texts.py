@@ -17,7 +17,7 @@ from vitral.nets.loss import criterion
 from vitral.nets.net import Net
 from vitral.spec.experiment import Experiment
 from vitral.spec.network import Softmax, Tokens
-from vitral.train.evaluate import wilson
+from vitral.train.evaluate import Meanwhile, nothing, wilson
 from vitral.train.lessons import Autocast, Batch, Lessons
 from vitral.train.precision import Precision
 
@@ -80,11 +80,12 @@ class TextLessons(Lessons):
         tested = ("test",) if len(self._text.test) > 1 else ()
         return watched + tested if last else watched
 
-    def measure(self, net: Net, what: str, *, step: int, epoch: int, autocast: Autocast) -> Evaluated:
+    def measure(self, net: Net, what: str, *, step: int, epoch: int, autocast: Autocast, meanwhile: Meanwhile = nothing) -> Evaluated:
         """Measure every symbol of a split but its first, once: nats per symbol, and how often the likeliest one came."""
         codes = self._text.test if what == "test" else self._text.train if what == "train" else self._text.validation
         began = time.perf_counter()
-        score = score_text(net, Scored(codes, NUM_STREAMS, self._length, WARM_UP, what=what), self._precision.device, autocast)
+        blocks = Scored(codes, NUM_STREAMS, self._length, WARM_UP, what=what)
+        score = score_text(net, blocks, self._precision.device, autocast, meanwhile)
         low, high = wilson(score.num_correct, score.num_scored)
         return Evaluated(
             step=step,
@@ -117,7 +118,7 @@ class Score:
 
 
 @torch.no_grad()
-def score_text(net: Net, blocks: Scored, device: torch.device, autocast: Autocast) -> Score:
+def score_text(net: Net, blocks: Scored, device: torch.device, autocast: Autocast, meanwhile: Meanwhile = nothing) -> Score:
     """Let a network read a text and score each answer that counts; its mode and its memory are as before afterwards.
 
     Example:
@@ -132,6 +133,7 @@ def score_text(net: Net, blocks: Scored, device: torch.device, autocast: Autocas
         with net.aside():
             net.carry()  # from block to block, in a network that was taken from its run too
             for block in blocks:
+                meanwhile()
                 x, y, counts = (torch.from_numpy(array).to(device) for array in block)
                 with autocast():
                     scores: Tensor = net(x)
