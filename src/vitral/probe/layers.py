@@ -100,12 +100,21 @@ def explain_layer(
             hook.remove()
     if not seen:
         raise SpecError(f'the layer "{layer}" does not run when the network looks at an example; choose another')
-    entered, output = seen[0]
+    with at_rest(model):
+        return explain_call(layer, module, *seen[0], place, example=example)
+
+
+def explain_call(layer: str, module: nn.Module, entered: Tensor, output: Tensor, place: Place, *, example: int = 0) -> Explained:
+    """Show the arithmetic that made one number of a layer, given the batch that went in and what came out.
+
+    Raises:
+        SpecError: a layer that is not explained.
+        ShapeError: no such place.
+    """
     within = place
     if isinstance(module, nn.Linear) and output.ndim == 3:  # the same weights at every step: the place is (step, unit)
         entered, within = _one_step(module, entered, place), place[1:]
-    with at_rest(model):
-        trace = translate(module, entered, example)
+    trace = translate(module, entered, example)
     moment = trace.at(*_place(trace, within))
     computed = _computed(module, output, example, place)
     exact = float(np.asarray(moment.value).reshape(-1)[within[1] if moment.value.ndim and len(within) > 1 else 0])

@@ -6,6 +6,9 @@ import difflib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
 
 from vitral.errors import SpecError
 from vitral.probe.maps import Picture
@@ -96,6 +99,16 @@ class StepSeen:
         return iter(self.layers.values())
 
 
+@dataclass(frozen=True)
+class Report:
+    """What a person's own training says of one step."""
+
+    step: int
+    loss: float
+    num_correct: int | None = None
+    learning_rate: float | None = None
+
+
 class Seen:
     """What ``vitral.watch`` gives: the newest looks, and what went wrong with looking, if anything did.
 
@@ -104,6 +117,7 @@ class Seen:
         num_steps: how many forward passes there were, looked at or not.
         seconds: what looking took in all.
         problem: one sentence when the probe broke or could not see; training went on unwatched from there. Empty otherwise.
+        report: what ``tell`` was told last.
     """
 
     def __init__(self, keep: int) -> None:
@@ -111,6 +125,25 @@ class Seen:
         self.num_steps = 0
         self.seconds = 0.0
         self.problem = ""
+        self.report: Report | None = None
+
+    def tell(self, loss: Any, *, num_correct: Any = None, learning_rate: float | None = None) -> None:
+        """Say how the step under way went, for the curves of the page; ``vitral.watch`` cannot know it.
+
+        Args:
+            loss: a number, or a tensor of one number.
+            num_correct: how many of the batch were answered right, likewise.
+            learning_rate: of this step.
+        """
+        try:
+            self.report = Report(
+                self.num_steps,
+                float(loss.detach() if isinstance(loss, Tensor) else loss),
+                None if num_correct is None else int(num_correct),
+                None if learning_rate is None else float(learning_rate),
+            )
+        except Exception as cause:  # what goes wrong with looking must not reach the training
+            self.problem = self.problem or f"seen.tell understands numbers and tensors of one number: {cause}"
 
     def __getitem__(self, key: str | Key) -> LayerSeen:
         """Give a layer of the newest look. Raises SpecError when there is none."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
-import fnmatch
 import math
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from vitral.errors import SpecError
-from vitral.nets.blocks import Residual, Stack
+from vitral.nets.blocks import Stack
+from vitral.probe.calls import Calls
+from vitral.probe.chosen import chosen
 from vitral.probe.instrument import WHAT, Instrument, parameters_of
 from vitral.probe.maps import Picture
 from vitral.probe.pace import Pace
@@ -26,9 +26,18 @@ KEEP = 1000
 MAX_COMPARED = 2**20
 MAX_WAIT = 64
 """So many passes a look waits for the weights to move: where they are added up over more, their move is not told."""
-MODEL = "model"
-"""How the model itself is called where it is a layer."""
 Passes = Literal["training", "all"]
+Outcome = Literal["finished", "interrupted", "failed"]
+
+
+class Audience(Protocol):
+    """Who is shown what is seen while it is seen. It is called in the model's own thread; when it breaks the model is watched without it."""
+
+    def between(self, watch: Watch) -> None:
+        """Hear that a step is over and the next one is about to begin."""
+
+    def closed(self, outcome: Outcome) -> None:
+        """Hear that nothing more will be seen."""
 
 
 def watch(
@@ -73,8 +82,15 @@ def watch(
         >>> seen["conv1"].activation.figures.max, seen["conv1"].dead, seen["conv1"].update_ratio
     """
     return Watch(
-        model, layers, pace=Pace(every, rate, share), what=what, limit=limit, example=example, keep=keep, passes=passes
-    )  # fmt: skip
+        model,
+        layers,
+        pace=Pace(every, rate, share),
+        what=what,
+        limit=limit,
+        example=example,
+        keep=keep,
+        passes=passes,
+    )
 
 
 class Watch:
@@ -107,6 +123,10 @@ class Watch:
         self._what = tuple(what)
         self._layers = chosen(model, layers)
         self._instrument = Instrument(self._layers, what=self._what, limit=limit, example=example, failed=self._fail)
+        self.calls: Calls | None = None
+        """What went into the layers, kept where somebody may ask for the arithmetic behind a number."""
+        self._audience: Audience | None = None
+        self._example = example
         self._counter: Any = None
         self._end: Any = None
         self._look: StepSeen | None = None
@@ -120,8 +140,8 @@ class Watch:
         self.open()
         return self.seen
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close("finished" if kind is None else "interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
 
     def open(self) -> None:
         """Begin to count steps. One hook, on the model alone, stays until ``close``."""
@@ -135,8 +155,8 @@ class Watch:
         else:
             self._counter = self._model.register_forward_pre_hook(Hook(self.begin))
 
-    def close(self) -> None:
-        """Take every hook away. What was seen stays."""
+    def close(self, outcome: Outcome = "finished") -> None:
+        """Take every hook away. What was seen stays; ``outcome`` is for the audience: finished, interrupted or failed."""
         try:
             self._settle(last=True)
         except Exception as cause:
@@ -147,8 +167,17 @@ class Watch:
                 self._counter.remove()
                 self._counter = None
         seen = self.seen
+        if self._audience is not None:
+            with contextlib.suppress(Exception):
+                self._audience.between(self)
+                self._audience.closed(outcome)
+            self._audience = None
         if not seen.problem and not seen.looks and seen.num_steps and self._passes == "training":
             seen.problem = f'all {seen.num_steps} passes ran without gradients: expected a training; use passes = "all" to look at these'
+
+    def show_to(self, audience: Audience) -> None:
+        """Let somebody see it while it is seen."""
+        self._audience, self.calls = audience, Calls(self._layers, example=self._example)
 
     def ask(self) -> None:
         """Look at the next step whatever the pace says."""
@@ -168,6 +197,8 @@ class Watch:
             if self._look is not None:
                 self._settle()
             trains = torch.is_grad_enabled()
+            if self._audience is not None and (trains or self._passes == "all"):
+                self._show(self._audience)
             self.seen.num_steps += 1
             if not trains and self._passes == "training":
                 return
@@ -191,6 +222,8 @@ class Watch:
                 self._orders.append((stack, stack._in_order))
                 stack._in_order = True
         self._end = self._model.register_forward_hook(Hook(self.end), always_call=True)
+        if self.calls is not None:
+            self.calls.attach()
         self._instrument.attach(look, hidden)
         if trains and "weight" in self._what:
             self._before = {
@@ -210,6 +243,13 @@ class Watch:
                 self.seen.looks.append(self._look)
         except Exception as cause:
             self._fail(cause)
+
+    def _show(self, audience: Audience) -> None:
+        try:
+            audience.between(self)
+        except Exception as cause:
+            self._audience = None
+            self.seen.problem = self.seen.problem or f"the page was left out: {type(cause).__name__}: {cause}"
 
     def _settle(self, *, last: bool = False) -> None:
         """Finish the look, for a new pass begins: gradients have come and the weights have moved, unless a step has several passes."""
@@ -260,6 +300,8 @@ class Watch:
         return hidden
 
     def _give_back(self) -> None:
+        if self.calls is not None:
+            self.calls.detach()
         for stack, order in self._orders:
             stack._in_order = order
         self._orders.clear()
@@ -307,31 +349,6 @@ class Hook:
 
 def _nothing(*_: object) -> None:
     return None
-
-
-def chosen(model: nn.Module, layers: str | Iterable[str] | None) -> dict[str, nn.Module]:
-    """Find the layers that a person names, in the model's own order; all that compute something by default.
-
-    Raises:
-        SpecError: a name or pattern that fits none.
-    """
-    modules = {name or MODEL: module for name, module in model.named_modules()}
-    inner = {name: module for name, module in modules.items() if ".parametrizations." not in f".{name}."}
-    if layers is None:
-        return {
-            name: module
-            for name, module in inner.items()
-            if not any(True for _ in module.children()) or isinstance(module, Residual) or parameters_of(module)
-        }
-    names: set[str] = set()
-    for pattern in [layers] if isinstance(layers, str) else layers:
-        fits = [name for name in inner if fnmatch.fnmatchcase(name, pattern)]
-        if not fits:
-            close = difflib.get_close_matches(pattern, inner, n=1)
-            cure = f'did you mean "{close[0]}"?' if close else f"expected some of {', '.join([*inner][:12])}"
-            raise SpecError(f'the model has no layer "{pattern}"; {cure}')
-        names.update(fits)
-    return {name: module for name, module in inner.items() if name in names}
 
 
 def _sample(parameter: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ import queue
 import signal
 import threading
 import time
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import IO, Any
 
 from vitral.runtime import pipe
 
@@ -18,18 +19,27 @@ SECONDS_TO_LEAVE = 3.0
 """When the server is gone the run has so long to save itself; then the process ends: its last checkpoint is whole at any moment."""
 
 
+def end_soon() -> None:
+    """End this process when there was time to save."""
+    if hasattr(signal, "setitimer"):  # the kernel keeps the time even while a library lets no thread of Python have its turn
+        signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_LEAVE)
+    time.sleep(SECONDS_TO_LEAVE)
+    os._exit(3)
+
+
 class Channel:
     """Two threads: one reads commands into ``commands`` (None when the server is gone), one writes letters.
 
     Args:
         down: where commands come from, one JSON line each.
         up: where letters go.
+        stranded: what is done when the server is gone; by default this process has little time left.
     """
 
-    def __init__(self, down: BinaryIO, up: BinaryIO) -> None:
+    def __init__(self, down: IO[bytes], up: IO[bytes], *, stranded: Callable[[], None] | None = None) -> None:
         self.commands: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.gone = threading.Event()
-        self._down, self._up = down, up
+        self._down, self._up, self._stranded = down, up, stranded or end_soon
         self._letters: list[bytes] = []
         self._events: list[str] = []
         self._first = 0
@@ -76,10 +86,7 @@ class Channel:
                 self.commands.put(pipe.command(line))
         self.gone.set()
         self.commands.put(None)
-        if hasattr(signal, "setitimer"):  # the kernel keeps the time even while a library lets no thread of Python have its turn
-            signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_LEAVE)
-        time.sleep(SECONDS_TO_LEAVE)
-        os._exit(3)
+        self._stranded()
 
     def _write(self) -> None:
         while True:

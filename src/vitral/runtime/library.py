@@ -128,6 +128,7 @@ def watch(
     every: int = 1,
     rate: float | None = None,
     share: float | None = None,
+    live: bool = False,
     **settings: Any,
 ) -> Watch:
     """See what goes on inside a model of one's own while it learns, in one's own training loop; the training keeps its bits.
@@ -138,18 +139,27 @@ def watch(
         every: look at each so many-th step.
         rate: but at most so many times a second.
         share: and never so often that looking takes more than this share of the time.
+        live: show it on the page, whose link is printed; ``rate`` is 10 and ``share`` 0.025 then where nothing else is asked for.
         settings: what, limit, example, keep and passes, as ``vitral.probe.watch`` describes them.
 
     Returns:
         A context manager that gives a ``Seen``.
     Raises:
         SpecError: no such layer, or a setting that makes no sense.
+        StoreError: the page could not be opened.
     Example:
         ``with vitral.watch(model, rate=10) as seen: train(model)``, then ``seen["conv1"].activation.figures.max``.
     """
     from vitral.probe import watch as probe
 
-    return probe.watch(model, layers, every=every, rate=rate, share=share, **settings)
+    if not live:
+        return probe.watch(model, layers, every=every, rate=rate, share=share, **settings)
+    from vitral.runtime.live import RATE, SHARE, Live
+
+    watch = probe.watch(model, layers, every=every, rate=rate or RATE, share=share or SHARE, **settings)
+    watch.show_to(audience := Live(model))
+    print(f"Vitral shows {type(model).__name__} at {audience.link}", flush=True)  # noqa: T201 - into the script's own output, or the notebook's
+    return watch
 
 
 class Trained:

@@ -11,16 +11,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from vitral.errors import VitralError
 from vitral.runtime.looks import UNSEEN, Look, Wish
-from vitral.runtime.showing import Showing
 
 SHARE = 0.025
 UNSEEN_PER_SECOND = 0.5
 
 Tell = Callable[[str, bytes], None]
 """Sends a picture: the key of its stream and the frame."""
+
+
+class Shown(Protocol):
+    """What can be seen of."""
+
+    def layers(self, look: Look) -> bytes | None:
+        """Encode a picture of the layers; None where there is nothing to show."""
+
+    def unseen(self) -> bytes | None:
+        """Encode a few examples that the network has not learned from, with what it says of them; None where there are none."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ class Pictures:
         if stream := self._streams.get(key):
             self._streams[key] = replace(stream, taken=True)
 
-    def show(self, showing: Showing, step: int, *, training: bool) -> None:
+    def show(self, showing: Shown, step: int, *, training: bool) -> None:
         """Make one picture, where one is due."""
         if not self._streams:
             return
@@ -101,7 +111,7 @@ class Pictures:
         due = [stream.due for stream in self._streams.values() if _is_new(stream, step)]
         return max(0.0, min(due) - self._clock()) if due else None
 
-    def _make(self, showing: Showing, key: str, stream: Stream) -> bytes | None:
+    def _make(self, showing: Shown, key: str, stream: Stream) -> bytes | None:
         try:
             return showing.unseen() if key == UNSEEN else showing.layers(stream.wish.look)
         except VitralError as cause:

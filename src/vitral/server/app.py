@@ -17,7 +17,7 @@ from vitral.server.routes import DOORS, install_errors, routes
 from vitral.server.static import FOLDER, Static
 from vitral.server.token import Tokens
 from vitral.server.uploads import Uploads
-from vitral.server.workers import Worker
+from vitral.server.workers import Peer, Worker
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def build(
     tokens: Tokens,
     *,
     device: str = "auto",
-    spawn: Callable[[], Awaitable[Worker]] = Worker.spawn,
+    spawn: Callable[[], Awaitable[Peer]] = Worker.spawn,
     static: Path = FOLDER,
     begin: Callable[[Laboratory], Awaitable[None]] | None = None,
     more: Sequence[BaseRoute] = (),

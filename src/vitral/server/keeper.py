@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from vitral.errors import VitralError
-from vitral.server.workers import Hear, Worker
+from vitral.server.workers import Hear, Peer
 
 IDLE_SECONDS = 120.0
 """A process at rest that nobody looks at any more ends after so long."""
@@ -23,11 +23,9 @@ class Keeper:
         watched: says whether anybody looks.
     """
 
-    def __init__(
-        self, spawn: Callable[[], Awaitable[Worker]], hear: Hear, ended: Callable[[str], None], watched: Callable[[], bool]
-    ) -> None:
+    def __init__(self, spawn: Callable[[], Awaitable[Peer]], hear: Hear, ended: Callable[[str], None], watched: Callable[[], bool]) -> None:
         self._spawn, self._hear, self._ended, self._watched = spawn, hear, ended, watched
-        self._worker: Worker | None = None
+        self._worker: Peer | None = None
         self._listening: asyncio.Task[None] | None = None
         self._resting = False
         self._idle: asyncio.TimerHandle | None = None
@@ -89,7 +87,7 @@ class Keeper:
     def _lingers(self) -> bool:
         return self._resting and self._worker is not None and not self._watched()
 
-    async def _listen(self, worker: Worker) -> None:
+    async def _listen(self, worker: Peer) -> None:
         """Hear the process until it has ended, and say how."""
         how = "the laboratory could not understand the run's process"
         try:

@@ -15,7 +15,7 @@ from vitral.runtime.choice import choose
 from vitral.server.room import Room
 from vitral.server.run import Run
 from vitral.server.uploads import Uploads
-from vitral.server.workers import Worker
+from vitral.server.workers import Peer, Worker
 from vitral.spec import codec
 from vitral.spec.experiment import Experiment
 
@@ -37,14 +37,22 @@ class Laboratory:
     """
 
     def __init__(
-        self, workspace: Path, uploads: Uploads, *, device: str = "auto", spawn: Callable[[], Awaitable[Worker]] = Worker.spawn
+        self, workspace: Path, uploads: Uploads, *, device: str = "auto", spawn: Callable[[], Awaitable[Peer]] = Worker.spawn
     ) -> None:
         self.workspace, self.uploads = workspace, uploads
         self.current: str | None = None
         self._device, self._spawn = device, spawn
         self._rooms: dict[str, Room] = {}
         self._lock = asyncio.Lock()
-        self._closing = False
+        self._closing = self._hosts = False
+
+    async def host(self) -> Room:
+        """Show the model of a script that trains it, and start no runs."""
+        room = Room(Run("live", watched=True), self.workspace, self, spawn=self._spawn)
+        self._rooms[room.run.name] = room
+        self.current, self._hosts = room.run.name, True
+        await room.begin({"do": "watch"})
+        return room
 
     async def start(
         self,
@@ -169,6 +177,10 @@ class Laboratory:
     def _insist_on_room(self) -> None:
         if self._closing:
             raise StoreError("the laboratory is closing: expected an open one; start it again")
+        if self._hosts:
+            raise StoreError(
+                "this page shows the model of a script, which trains it: no runs are started here; open a laboratory with vitral"
+            )
         going_on = sum(room.going_on for room in dict.fromkeys(self._rooms.values()))
         if going_on >= MOST_RUNS:
             raise StoreError(f"{going_on} runs go on already: expected fewer than {MOST_RUNS}; stop one")

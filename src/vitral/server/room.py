@@ -19,7 +19,7 @@ from vitral.server.keeper import Keeper
 from vitral.server.log import Log
 from vitral.server.run import GOING_ON, Run, read, rows_of
 from vitral.server.viewers import Viewer
-from vitral.server.workers import Worker
+from vitral.server.workers import Peer, Worker
 from vitral.spec import codec
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Room:
         spawn: starts a process.
     """
 
-    def __init__(self, run: Run, workspace: Path, desk: Desk, *, spawn: Callable[[], Awaitable[Worker]] = Worker.spawn) -> None:
+    def __init__(self, run: Run, workspace: Path, desk: Desk, *, spawn: Callable[[], Awaitable[Peer]] = Worker.spawn) -> None:
         self.run = run
         self.workspace = workspace
         self.viewers: dict[int, Viewer] = {}
@@ -71,7 +71,7 @@ class Room:
         self._lock = asyncio.Lock()
 
     @classmethod
-    async def open(cls, info: RunInfo, workspace: Path, desk: Desk, *, spawn: Callable[[], Awaitable[Worker]] = Worker.spawn) -> Room:
+    async def open(cls, info: RunInfo, workspace: Path, desk: Desk, *, spawn: Callable[[], Awaitable[Peer]] = Worker.spawn) -> Room:
         """Open the room of a run that no process of ours trains."""
         return cls(await asyncio.to_thread(read, workspace, info), workspace, desk, spawn=spawn)
 
@@ -237,8 +237,8 @@ class Room:
         """Learn what the process has loaded, and let everybody know."""
         run, position = self.run, envelope["position"]
         about = {key: envelope[key] for key in ("experiment", "classes", "controls", "num_steps")}
-        run.about = {"rows": run.about.get("rows", []), **about}
-        if not run.about["rows"] or position is not None:
+        run.about = {"rows": envelope.get("rows") or run.about.get("rows", []), **about}
+        if not run.watched and (not run.about["rows"] or position is not None):
             run.about["rows"] = await asyncio.to_thread(lambda: rows_of(codec.parse(about["experiment"], memory_limit=0)))
         fresh = run.id is None
         run.id = run.name = envelope["run"]

@@ -28,6 +28,7 @@ class Run:
         id: the run's id.
         life: which of the run's curves ``log`` holds; another process that goes on with it begins another one.
         about: the experiment, the layers' rows, classes and controls, as a page needs them.
+        watched: a script of its own trains the model; there is nothing to set, to keep or to go on with.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Run:
     life: str = ""
     log: Log = dataclasses.field(default_factory=Log)
     about: dict[str, Any] = dataclasses.field(default_factory=dict)
+    watched: bool = False
 
     @property
     def experiment(self) -> dict[str, Any] | None:
@@ -46,7 +48,7 @@ class Run:
     @property
     def resumable(self) -> bool:
         """Say whether ``resume`` would help."""
-        return self.id is not None and self.state in RESUMABLE
+        return self.id is not None and self.state in RESUMABLE and not self.watched
 
     def start(self, position: int, life: str) -> int:
         """Give the position a page goes on from: its own where it holds events of this very life."""
@@ -70,6 +72,7 @@ class Run:
                 "state": self.state,
                 "note": self.note,
                 "resume": self.resumable,
+                "watched": self.watched,
             }
         )
 

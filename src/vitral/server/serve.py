@@ -18,7 +18,7 @@ from vitral.errors import StoreError
 from vitral.server.app import build, site_of
 from vitral.server.lab import Laboratory
 from vitral.server.token import Tokens, secret
-from vitral.server.workers import Worker
+from vitral.server.workers import Peer, Worker
 from vitral.store import durable
 
 FOLDER = "laboratory"
@@ -45,7 +45,7 @@ def serve(
     visitors: int = 1,
     begin: Callable[[Laboratory], Awaitable[None]],
     opened: Opened,
-    spawn: Callable[[], Awaitable[Worker]] = Worker.spawn,
+    spawn: Callable[[], Awaitable[Peer]] = Worker.spawn,
 ) -> None:
     """Serve the laboratory of a workspace until Ctrl-C or SIGTERM; all runs are saved then.
 

@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from vitral.runtime import pipe
 
@@ -20,8 +20,42 @@ COMMAND = ("-P", "-m", "vitral.runtime.worker")
 Hear = Callable[[dict[str, Any], bytes], Awaitable[None]]
 
 
+class Peer(Protocol):
+    """A process that trains, as a room speaks with it. It hears by ``tell``; ``listen`` hands on its letters until it ends."""
+
+    @property
+    def number(self) -> int:
+        """Give the process's number."""
+
+    def tell(self, command: dict[str, Any]) -> None:
+        """Send a command."""
+
+    async def listen(self, hear: Hear) -> str:
+        """Hand on every letter in turn; gives how it ended: "" or a sentence."""
+        ...
+
+    async def leave(self, seconds: float) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it, or what there is of it on our side."""
+
+
+async def letters(out: asyncio.StreamReader, hear: Hear) -> None:
+    """Hand on every letter in turn until there are no more.
+
+    Raises:
+        ValueError: what came is no letter.
+    """
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            size, more = pipe.lengths(await out.readexactly(pipe.HEAD.size))
+            envelope = pipe.command(await out.readexactly(size))
+            await hear(envelope, await out.readexactly(more) if more else b"")
+
+
 class Worker:
-    """One process. It hears by ``tell``; ``listen`` hands on its letters until it ends."""
+    """A run's own process, which we have started. It hears by ``tell``; ``listen`` hands on its letters until it ends."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -65,12 +99,7 @@ class Worker:
         out = self._process.stdout
         assert out is not None
         try:
-            while True:
-                size, more = pipe.lengths(await out.readexactly(pipe.HEAD.size))
-                envelope = pipe.command(await out.readexactly(size))
-                await hear(envelope, await out.readexactly(more) if more else b"")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+            await letters(out, hear)
         except ValueError as cause:
             self.kill()
             return f"the run's process lost its words: {cause}"
