@@ -69,6 +69,8 @@ class Laboratory {
   /** What the experiment is called in this language. */
   title = $derived(this.hello?.experiment?.title?.[this.lesson.language] || this.hello?.experiment?.name || this.hello?.name || "");
   running = $derived(this.phase === "running" || this.phase === "learning");
+  /** A script of its own trains this model: it can be looked at, and made to wait, and no more. */
+  watched = $derived(this.hello?.watched ?? false);
   /** Whether training images are varied: as a person has set it, or as the experiment says where nobody can. */
   augmented = $derived.by(() => {
     const own = this.hello?.experiment?.augmentation;
@@ -266,7 +268,8 @@ class Laboratory {
   private seenBy(spot: Spot | null): ReadonlyMap<number, Area | "all"> {
     const layer = spot && this.layers.find(({ path }) => path === spot.layer);
     if (!spot || !layer || layer.index < 0 || (spot.what !== "activation" && spot.what !== "gradient")) return new Map();
-    const specs = this.hello?.experiment?.network?.layers ?? [];
+    const specs = this.hello?.experiment?.network?.layers;
+    if (!specs) return new Map(); // nobody knows how the layers of a script's model are joined
     const [channel = 0, row = 0, column = 0] = spot.place;
     return seenBy(specs, layer.index, { top: row, bottom: row, left: column, right: column, channel });
   }

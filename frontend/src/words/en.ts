@@ -150,7 +150,7 @@ export const en = {
     forward: "forward",
     backward: "backward",
     anImage: "an image",
-    pace: { images: "images/s", characters: "characters/s", sequences: "sequences/s" },
+    pace: { images: "images/s", characters: "characters/s", sequences: "sequences/s", examples: "examples/s" },
     examples: "examples seen",
     step: "step",
     of: "of",
@@ -335,6 +335,17 @@ export const en = {
     run: "run",
     printed: "printed",
     address: "address",
+  },
+  watched: {
+    bar: "A script of its own trains this model. Pause makes it wait at its next step; everything else is changed in the script.",
+    example: "an example of the batch that the model learned from in this step; the brightest number is white, the least one black",
+    gone: "The script that trains this model has ended or cannot be reached. The page keeps what it saw last.",
+    ended: {
+      failed: "The training was broken off by an error, which the script tells.",
+      interrupted: "The training was stopped in the script.",
+      diverged: "The training was broken off.",
+      lost: "The script that trained this model has ended.",
+    },
   },
   line: {
     connecting: "Connecting…",

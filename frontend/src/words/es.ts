@@ -147,7 +147,7 @@ export const es: Words = {
     forward: "ida",
     backward: "vuelta",
     anImage: "por imagen",
-    pace: { images: "imágenes/s", characters: "caracteres/s", sequences: "secuencias/s" },
+    pace: { images: "imágenes/s", characters: "caracteres/s", sequences: "secuencias/s", examples: "ejemplos/s" },
     examples: "ejemplos vistos",
     step: "paso",
     of: "de",
@@ -336,6 +336,17 @@ export const es: Words = {
     run: "ejecución",
     printed: "impreso",
     address: "dirección",
+  },
+  watched: {
+    bar: "Este modelo lo entrena un programa propio. La pausa lo hace esperar en el paso siguiente; todo lo demás se cambia en el programa.",
+    example: "un ejemplo del lote con que el modelo aprendió en este paso; el número más alto es blanco, el más bajo negro",
+    gone: "El programa que entrena este modelo ha terminado o no responde. La página conserva lo último que vio.",
+    ended: {
+      failed: "Un error cortó el entrenamiento; el programa dice cuál.",
+      interrupted: "El entrenamiento se detuvo en el programa.",
+      diverged: "El entrenamiento se cortó.",
+      lost: "El programa que entrenaba este modelo ha terminado.",
+    },
   },
   line: {
     connecting: "Conectando…",

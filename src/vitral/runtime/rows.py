@@ -21,7 +21,6 @@ KINDS: Mapping[str, str] = {
     "Softplus": "softplus",
 }  # fmt: skip
 """What the specification calls torch's modules."""
-LONGEST = 60
 
 
 def rows_of(layers: Sequence[LayerSeen], modules: Mapping[str, nn.Module], calls: Mapping[str, Call]) -> list[dict[str, Any]]:
@@ -78,19 +77,23 @@ def _factors(parameter: nn.Parameter) -> str:
 
 
 def _settings(module: nn.Module) -> str:
-    """Say in one short line how a layer is set."""
+    """Say in one short line what a layer is and how it is set."""
+    return " ".join(filter(None, (type(module).__name__, _how(module))))
+
+
+def _how(module: nn.Module) -> str:
     if isinstance(module, nn.Conv2d):
         stride = "" if module.stride == (1, 1) else f" stride {module.stride[0]}"
-        padding = (
-            ""
-            if module.padding in ((0, 0), "valid")
-            else f" pad {module.padding if isinstance(module.padding, str) else module.padding[0]}"
-        )
-        return f"{module.out_channels}@{_sizes(module.kernel_size)}{stride}{padding}"
+        padding = module.padding if isinstance(module.padding, str) else module.padding[0]
+        return f"{module.out_channels}@{_sizes(module.kernel_size)}{stride}{f' pad {padding}' if padding not in (0, 'valid') else ''}"
     if isinstance(module, nn.Linear):
         return f"{module.out_features} units"
-    text = " ".join(module.extra_repr().split())
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+        size, stride = (f"{n}x{n}" if isinstance(n, int) else _sizes(n) for n in (module.kernel_size, module.stride))
+        return f"{size} stride {stride}"
+    if isinstance(module, nn.RNNBase):
+        return f"{module.hidden_size} units"
+    return ""
 
 
 def _multiply_adds(module: nn.Module, output: Sequence[int]) -> int:
