@@ -4,7 +4,9 @@ The architectures are written here in the manner of their models, small: what ma
 used twice, outputs that are no tensors, recomputation, second derivatives), not how well they learn.
 """
 
+import contextlib
 import copy
+import math
 import random
 from types import SimpleNamespace
 
@@ -17,7 +19,9 @@ from torch.nn.utils import parametrizations
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 
+from vitral.errors import VitralError
 from vitral.nets import build, zoo
+from vitral.probe import calls
 from vitral.probe.watch import watch
 
 STEPS = 6
@@ -595,7 +599,10 @@ def lived(make, inputs, step=learn, *, watched):
     at = SimpleNamespace(model=model, optimiser=kind(model.parameters(), lr=0.01), x=None)
     told = []
     if watched:
-        with watch(model, every=2, **watched) as seen:
+        watching = watch(model, every=2, **{key: value for key, value in watched.items() if key != "audience"})
+        if "audience" in watched:
+            watching.show_to(watched["audience"])
+        with watching as seen:
             for _ in range(STEPS):
                 at.x = inputs(source)
                 told += step(at)
@@ -608,6 +615,24 @@ def lived(make, inputs, step=learn, *, watched):
             told += [p.grad for p in model.parameters() if p.grad is not None]
     own = [module.generator.get_state() for module in model.modules() if hasattr(module, "generator") and module.generator is not None]
     return [*told, *model.state_dict().values(), *own, *state_of_chance()], model, seen
+
+
+class Curious:
+    """Asks for the arithmetic of a number of every layer, in the middle of the training."""
+
+    def __init__(self):
+        self.explained, self.outcome = 0, ""
+
+    def between(self, watching):
+        for name, call in watching.calls.kept.items():
+            with contextlib.suppress(VitralError):
+                place = () if call.given is None else (0,) * (call.given.ndim - 1)
+                found = calls.explain(watching.calls.kept, name, place)
+                self.explained += 1
+                assert math.isfinite(found.computed)
+
+    def closed(self, outcome):
+        self.outcome = outcome
 
 
 def hooks_on(model):
@@ -625,12 +650,16 @@ def hooks_on(model):
     "ignore:Lazy modules",
     "ignore:.*lazy.*",
 )
-@pytest.mark.parametrize("passes", ["training", "all"])
+@pytest.mark.parametrize("passes", ["training", "all", "shown"])
 @pytest.mark.parametrize("name", CASES)
 def test_watched_and_unwatched_have_the_same_bits(name, passes):
     expected, _, _ = lived(*CASES[name], watched={})
-    got, model, seen = lived(*CASES[name], watched={"passes": passes})
+    curious = Curious()
+    audience = {"audience": curious} if passes == "shown" else {}
+    got, model, seen = lived(*CASES[name], watched={"passes": "training" if audience else passes, **audience})
     assert seen.problem == ""
+    if audience:
+        assert curious.outcome == "finished"
     assert len(got) == len(expected)
     for n, (one, other) in enumerate(zip(got, expected, strict=True)):
         assert one.dtype == other.dtype

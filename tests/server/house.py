@@ -124,34 +124,16 @@ async def knock(app: Any, path: str, headers: Mapping[str, str]) -> int:
     return 101 if first["type"] == "websocket.accept" else int(first.get("status", 403))
 
 
-class Server:
-    """A laboratory in a process of its own; ``real`` runs train with torch, the others are puppets."""
+class Door:
+    """The way into a laboratory whose link is known."""
 
-    def __init__(self, workspace: Path, *, real: bool = False, arguments: tuple[str, ...] = (), port: int = 0) -> None:
-        self.workspace = workspace
-        program = ["-m", "vitral.cli", "open", "--no-browser"] if real else [str(HERE / "open_puppets.py")]
-        command = [sys.executable, *program, "--workspace", str(workspace), "--port", str(port), *arguments]
-        self._log = (workspace.parent / f"{workspace.name}.log").open("a+b")
-        self._begin = self._log.seek(0, os.SEEK_END)
-        quiet = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-        self.process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, env=quiet, start_new_session=True)
-        self.link = self._wait_for_link()
+    link: str
+
+    def enter(self) -> None:
+        """Use the link."""
         self.address = self.link.partition("/open")[0]
         self.port = int(self.address.rpartition(":")[2])
         self.cookie = self.let_in()
-
-    def _wait_for_link(self) -> str:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            if found := re.search(r"http://\S+/open\?token=\S+", self.said()):
-                return found[0]
-            assert self.process.poll() is None, self.said()
-            time.sleep(0.02)
-        raise AssertionError(self.said())
-
-    def said(self) -> str:
-        self._log.seek(self._begin)
-        return self._log.read().decode()
 
     def let_in(self) -> str:
         answer = httpx.get(self.link, follow_redirects=False, trust_env=False)
@@ -172,6 +154,34 @@ class Server:
             address, additional_headers=self.headers, max_size=None, proxy=None, compression=None, **more
         ) as line:
             yield Page(line)
+
+
+class Server(Door):
+    """A laboratory in a process of its own; ``real`` runs train with torch, the others are puppets."""
+
+    def __init__(self, workspace: Path, *, real: bool = False, arguments: tuple[str, ...] = (), port: int = 0) -> None:
+        self.workspace = workspace
+        program = ["-m", "vitral.cli", "open", "--no-browser"] if real else [str(HERE / "open_puppets.py")]
+        command = [sys.executable, *program, "--workspace", str(workspace), "--port", str(port), *arguments]
+        self._log = (workspace.parent / f"{workspace.name}.log").open("a+b")
+        self._begin = self._log.seek(0, os.SEEK_END)
+        quiet = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, env=quiet, start_new_session=True)
+        self.link = self._wait_for_link()
+        self.enter()
+
+    def _wait_for_link(self) -> str:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if found := re.search(r"http://\S+/open\?token=\S+", self.said()):
+                return found[0]
+            assert self.process.poll() is None, self.said()
+            time.sleep(0.02)
+        raise AssertionError(self.said())
+
+    def said(self) -> str:
+        self._log.seek(self._begin)
+        return self._log.read().decode()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         os.kill(self.process.pid, number)

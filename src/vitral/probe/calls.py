@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,8 +19,8 @@ from vitral.probe.layers import Explained, explain_call
 
 MOST_NUMBERS = 2**20
 """A layer that takes, gives or holds more is not kept: its copies would be felt."""
-RANDOM = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
-"""In training these do not do to one example what their weights alone say."""
+NEAR = 0.01
+"""So far of the sum of all terms, however roughly it is rounded, what a layer gave may lie from what its weights and its input make."""
 
 
 @dataclass(eq=False)
@@ -72,6 +73,8 @@ class Calls:
     def _enter(self, name: str, module: nn.Module, given: Any) -> None:
         with contextlib.suppress(Exception):  # what cannot be copied is not explained
             x = given[0] if given else None
+            if module._modules:
+                return  # what is inside would be shared, and a parametrised weight, spectral norm's, changes when it is read
             if name not in self._calls and isinstance(x, Tensor) and x.ndim > 1 and x.layout is torch.strided:
                 own = self._one(module, x)
                 held = [*module._parameters.values(), *module._buffers.values()]
@@ -94,7 +97,7 @@ def explain(calls: Mapping[str, Call], layer: str, place: Place) -> Explained:
     """Show the arithmetic that made one number of one layer.
 
     Raises:
-        SpecError: that layer was not kept, or is not explained.
+        SpecError: that layer was not kept, is not explained, or does more than its weights say: dropout and batch norm in training.
         ShapeError: no such place.
     """
     call = calls.get(layer)
@@ -103,10 +106,14 @@ def explain(calls: Mapping[str, Call], layer: str, place: Place) -> Explained:
         raise SpecError(
             f'what went into the layer "{layer:.80}" was not kept ({known}); choose a layer of fewer than {MOST_NUMBERS:,} numbers'
         )
-    if call.module.training and isinstance(call.module, RANDOM):
-        what = "mixes the whole batch" if isinstance(call.module, RANDOM[1]) else "leaves numbers out at random"
-        raise SpecError(f'the layer "{layer}" {what} while it learns, which one example does not tell; choose another layer')
-    return explain_call(layer, call.module, call.entered, call.given, place)
+    found = explain_call(layer, call.module, call.entered, call.given, place)
+    terms = np.asarray(getattr(found.moment, "products", found.moment.value), np.float64)
+    if not abs(found.deviation) <= NEAR * float(np.abs(terms).sum()) + found.allowed:
+        raise SpecError(
+            f'the layer "{layer}" gave {found.computed:.6g} where its weights and this example make {found.computed - found.deviation:.6g}: '
+            "in training it mixes the whole batch or draws at random, or something changes what passes through it; choose another layer"
+        )
+    return found
 
 
 @torch.no_grad()
