@@ -72,11 +72,11 @@ WHOLE = modules(
 
 RAISED = modules(
     server="routes guard viewers",
-    runtime="stage showing gallery finished checkpoint",
+    runtime="stage showing gallery finished checkpoint live",
     store="rows runs generations",
     train="control loop state",
     nets="zoo",
-    probe="backward",
+    probe="backward calls",
     data="registry catalogue cifar idx books picture folder digits names spoken vowels codes text",
 )
 """Modules of which it meets what is raised."""

@@ -157,7 +157,7 @@ class Room:
 
     async def save(self, seconds: float) -> None:
         """Let a run that learns here save itself, and wait for that so long; another one is saved as it is."""
-        if not self.alive or self.run.state not in ("learning", "paused"):
+        if not self.alive or self.run.watched or self.run.state not in ("learning", "paused"):
             return
         end = self.run.log.end
         self._keeper.tell({"do": "command", "name": "snapshot", "values": {}, "ticket": 0, "id": 0})

@@ -129,6 +129,8 @@ async def resume(request: Request) -> Response:
 async def newest(request: Request) -> tuple[Room, Path]:
     """Give a run and its newest checkpoint, one of this moment where it is learning."""
     room = await find(request)
+    if room.run.watched:
+        raise HTTPException(404, "a script trains this model and nothing of it is kept here; save its state_dict in the script")
     await room.save(SECONDS_TO_SNAPSHOT)
     folder = place.folder_of(room.workspace, room.run.id or "-") / place.CHECKPOINTS
     for path in await asyncio.to_thread(generations.generations, folder):
