@@ -119,7 +119,7 @@ class Laboratory {
         document.title = this.hello?.experiment ? `${this.hello.experiment.name} · Vitral` : "Vitral";
       });
       $effect(() => this.look());
-      $effect(() => this.arithmetic.rest(this.hover && this.question(this.hover)));
+      $effect(() => this.arithmetic.rest(this.hover && this.explainable(this.hover) ? this.question(this.hover) : null));
     });
     this.open(this.lesson.run);
   }
@@ -226,7 +226,12 @@ class Laboratory {
   explain(spot: Spot | null): Promise<void> {
     const alike = spot?.layer === this.chosen?.layer && spot?.what === this.chosen?.what;
     this.chosen = spot;
-    return this.arithmetic.show(spot && this.question(spot), alike);
+    return this.arithmetic.show(spot && this.explainable(spot) ? this.question(spot) : null, alike);
+  }
+
+  /** Of a script's model the way forward is told alone. */
+  explainable(spot: Spot): boolean {
+    return !this.watched || spot.what === "activation";
   }
 
   private question(spot: Spot): Question {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -65,7 +66,7 @@ class Laboratory:
 class Visitor:
     """A person with a browser window. What the page may never do is noted, and ``leave`` complains about it."""
 
-    def __init__(self, browser: Any, laboratory: Laboratory, cookies: Any, **window: Any) -> None:
+    def __init__(self, browser: Any, laboratory: Any, cookies: Any, **window: Any) -> None:
         settings = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "reduced_motion": "reduce", **window}
         self.context = browser.new_context(storage_state=cookies, **settings)
         self.laboratory = laboratory
@@ -121,14 +122,20 @@ def cookies(chromium: Any, laboratory: Laboratory) -> Any:
 
 
 @pytest.fixture
-def visit(chromium: Any, laboratory: Laboratory, cookies: Any) -> Iterator[Any]:
-    """Opens windows: ``visit(viewport={"width": 390, "height": 844})``."""
+def meet(chromium: Any) -> Iterator[Any]:
+    """Opens windows in front of any page of Vitral: ``meet(laboratory, cookies, viewport={"width": 390, "height": 844})``."""
     visitors: list[Visitor] = []
 
-    def come(**window: Any) -> Visitor:
-        visitors.append(Visitor(chromium, laboratory, cookies, **window))
+    def come(place: Any, cookies: Any = None, **window: Any) -> Visitor:
+        visitors.append(Visitor(chromium, place, cookies, **window))
         return visitors[-1]
 
     yield come
     for visitor in visitors:
         visitor.leave()
+
+
+@pytest.fixture
+def visit(meet: Any, laboratory: Laboratory, cookies: Any) -> Any:
+    """Opens windows of the laboratory: ``visit(viewport={"width": 390, "height": 844})``."""
+    return functools.partial(meet, laboratory, cookies)

@@ -21,46 +21,14 @@ import pytest
 
 from vitral import wire
 
-SCRIPT = """
-import json, sys, time
-import torch
-from torch import nn
-import vitral
-
-live, steps, seconds = sys.argv[1] == "live", int(sys.argv[2]), float(sys.argv[3])
-torch.manual_seed(1)
-model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Dropout(0.2), nn.Flatten(), nn.Linear(64, 3))
-optimiser = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
-
-def train(seen=None):
-    for _ in range(steps):
-        x, y = torch.randn(6, 3, 8, 8), torch.randint(0, 3, (6,))
-        scores = model(x)
-        loss = nn.functional.cross_entropy(scores, y)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        if seen:
-            seen.tell(loss, num_correct=(scores.argmax(1) == y).sum(), learning_rate=0.05)
-        time.sleep(seconds)
-
-if live:
-    with vitral.watch(model, live=True, share=1.0, rate=50) as seen:
-        train(seen)
-    print(json.dumps({"problem": seen.problem, "looks": len(seen)}), flush=True)
-else:
-    train()
-print(json.dumps([torch.get_rng_state().tolist(), *(p.tolist() for p in model.state_dict().values())]), flush=True)
-sys.stdin.readline()
-"""
+SCRIPT = Path(__file__).with_name("own_model.py")
 
 
 class Script(house.Door):
     """The script in a process of its own, and the page beside it."""
 
-    def __init__(self, folder: Path, *arguments: object, live: bool = True) -> None:
-        (folder / "train.py").write_text(SCRIPT)
-        command = [sys.executable, str(folder / "train.py"), "live" if live else "alone", *map(str, arguments)]
+    def __init__(self, *arguments: object, live: bool = True) -> None:
+        command = [sys.executable, str(SCRIPT), "live" if live else "alone", *map(str, arguments)]
         quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=quiet)
         if live:
@@ -131,10 +99,10 @@ def gone(process: int, seconds: float = 5.0) -> bool:
     return not house.alive(process)
 
 
-def test_a_script_whose_model_is_shown_learns_the_same_bits(tmp_path: Path) -> None:
-    with script(tmp_path, 60, 0.02, live=False) as alone:
+def test_a_script_whose_model_is_shown_learns_the_same_bits() -> None:
+    with script(60, 0.02, live=False) as alone:
         expected = json.loads(alone.line())
-    with script(tmp_path, 60, 0.02) as shown:
+    with script(60, 0.02) as shown:
 
         async def look() -> None:
             async with page(shown) as viewer:
@@ -160,8 +128,8 @@ def test_a_script_whose_model_is_shown_learns_the_same_bits(tmp_path: Path) -> N
         assert json.loads(shown.line()) == expected
 
 
-def test_the_page_shows_and_explains_the_very_numbers_of_a_step(tmp_path: Path) -> None:
-    with script(tmp_path, 100000, 0.01) as shown:
+def test_the_page_shows_and_explains_the_very_numbers_of_a_step() -> None:
+    with script(100000, 0.01) as shown:
 
         async def look() -> None:
             async with page(shown) as viewer:
@@ -211,25 +179,25 @@ def test_the_page_shows_and_explains_the_very_numbers_of_a_step(tmp_path: Path) 
                 assert 400 <= client.get(f"/api/runs/current/{kind}").status_code < 500
 
 
-def test_the_page_goes_when_its_script_has_gone(tmp_path: Path) -> None:
-    with script(tmp_path, 100000, 0.01) as shown:
+def test_the_page_goes_when_its_script_has_gone() -> None:
+    with script(100000, 0.01) as shown:
         laboratory = shown.laboratory()
         shown.process.send_signal(signal.SIGKILL)
         shown.process.wait()
         assert gone(laboratory)
 
 
-def test_a_training_goes_on_without_its_page(tmp_path: Path) -> None:
-    with script(tmp_path, 40, 0.05, live=False) as alone:
+def test_a_training_goes_on_without_its_page() -> None:
+    with script(40, 0.05, live=False) as alone:
         expected = json.loads(alone.line())
-    with script(tmp_path, 40, 0.05) as shown:
+    with script(40, 0.05) as shown:
         os.kill(shown.laboratory(), signal.SIGKILL)
         json.loads(shown.line())
         assert json.loads(shown.line()) == expected
 
 
-def test_ended_trainings_can_still_be_looked_at(tmp_path: Path) -> None:
-    with script(tmp_path, 5, 0.1) as shown:  # slow enough for a look at each
+def test_ended_trainings_can_still_be_looked_at() -> None:
+    with script(5, 0.1) as shown:  # slow enough for a look at each
         json.loads(shown.line())
 
         async def look() -> None:

@@ -30,6 +30,7 @@ from vitral.data.source import File
 from vitral.errors import VitralError
 from vitral.nets import build, zoo
 from vitral.nets.interchange import parse_convnetjs, write_convnetjs
+from vitral.probe import calls
 from vitral.runtime import history, snapshots, workspace
 from vitral.runtime.commands import obey
 from vitral.runtime.looks import Look
@@ -313,6 +314,19 @@ def questions(folder: Path) -> Iterator[str]:
         yield refused(lambda module=module, entered=entered: translate(module, entered, 0))
 
 
+def watched(_: Path) -> Iterator[str]:
+    """A number of someone's own model that cannot be explained."""
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Dropout(0.99))
+    own = calls.Calls(dict(list(model.named_modules())[1:]), example=0)
+    yield refused(lambda: calls.explain(own.kept, "0", (0,)))
+    own.attach()
+    torch.manual_seed(0)
+    model(torch.ones(2, 4))
+    own.detach()
+    for layer, place in (("conv1", (0,)), ("0", (9,)), ("1", (0,))):
+        yield refused(lambda layer=layer, place=place: calls.explain(own.kept, layer, place))
+
+
 def disks(folder: Path) -> Iterator[str]:
     for name in ("ENOSPC", "EDQUOT", "EFBIG", "EACCES", "EROFS", "EIO", "ENOENT", "EMFILE", "EBUSY"):
         number = getattr(errno, name)
@@ -456,7 +470,7 @@ def lives(folder: Path) -> Iterator[str]:
         yield from asyncio.run(scene(server))
 
 
-MEETINGS = (settings, uploads, brought, questions, disks, runs, fetched, lives)
+MEETINGS = (settings, uploads, brought, questions, watched, disks, runs, fetched, lives)
 
 
 @pytest.fixture(scope="module")

@@ -339,6 +339,7 @@ export const en = {
   watched: {
     bar: "A script of its own trains this model. Pause makes it wait at its next step; everything else is changed in the script.",
     example: "an example of the batch that the model learned from in this step; the brightest number is white, the least one black",
+    plain: "This is the number as the picture shows it. Of a script's model the way forward is explained: choose a number of the activations for its arithmetic.",
     gone: "The script that trains this model has ended or cannot be reached. The page keeps what it saw last.",
     ended: {
       failed: "The training was broken off by an error, which the script tells.",

@@ -340,6 +340,7 @@ export const es: Words = {
   watched: {
     bar: "Este modelo lo entrena un programa propio. La pausa lo hace esperar en el paso siguiente; todo lo demás se cambia en el programa.",
     example: "un ejemplo del lote con que el modelo aprendió en este paso; el número más alto es blanco, el más bajo negro",
+    plain: "Este es el número tal como lo muestra la imagen. Del modelo de un programa se explica el paso hacia delante: elija un número de las activaciones para ver su aritmética.",
     gone: "El programa que entrena este modelo ha terminado o no responde. La página conserva lo último que vio.",
     ended: {
       failed: "Un error cortó el entrenamiento; el programa dice cuál.",

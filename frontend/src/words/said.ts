@@ -60,6 +60,18 @@ export const SAID = [
   pair("another process", "otro proceso"),
   pair("its curve was lost with the book of runs", "su curva se perdió con el libro de ejecuciones"),
 
+  // the model of someone's own script
+  pair("the script that trains has ended", "el programa que entrena ha terminado"),
+  pair("the script lost its words: {reason}", "el programa dejó de hacerse entender: {reason}"),
+  pair("this page shows the model of a script, which trains it: no runs are started here; open a laboratory with vitral", "esta página muestra el modelo de un programa, que es quien lo entrena; aquí no se empiezan ejecuciones: abra un laboratorio con vitral"),
+  pair("a script trains this model and nothing of it is kept here; save its state_dict in the script", "este modelo lo entrena un programa y aquí no se guarda nada de él; guarde su state_dict en el programa"),
+  pair("a script trains this model: expected run, pause, batch or explain, got {command}; change the script for the rest", "este modelo lo entrena un programa y desde aquí solo admite run, pause, batch o explain, no {command}; para lo demás, cambie el programa"),
+  pair("of a model of your own the way forward is explained, not the way back; choose a number of the activations", "de un modelo propio se explica el paso hacia delante, no hacia atrás; elija un número de las activaciones"),
+  pair("nothing was shown yet: expected a picture, got none; wait for the model's first step", "todavía no se ha mostrado nada; espere al primer paso del modelo"),
+  pair("what went into the layer \"{layer}\" was not kept ({known}); choose a layer of fewer than {most} numbers", "no se guardó lo que entró en la capa «{layer}» ({known}); elija una capa de menos de {most} números"),
+  pair("nothing has run yet", "todavía no ha pasado nada por el modelo"),
+  pair("the layer \"{layer}\" gave {given} where its weights and this example make {made}: in training it mixes the whole batch or draws at random, or something changes what passes through it; choose another layer", "la capa «{layer}» dio {given} y sus pesos con este ejemplo dan {made}: al entrenar mezcla todo el lote o sortea, o algo cambia lo que pasa por ella; elija otra capa"),
+
   // settings and experiments
   pair("{name} cannot be {value}: {why}", "{name} no puede ser {value}: {why}"),
   pair("input should be greater than {least}", "debe ser mayor que {least}"),
