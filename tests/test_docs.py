@@ -52,7 +52,8 @@ def test_the_page_names_every_field_and_every_kind(reference: ModuleType, langua
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "README.es.md", "docs/experiments.md", "docs/es/experiments.md", "docs/text.md", "docs/es/texto.md", "SECURITY.md"],
+    ["README.md", "README.es.md", "SECURITY.md"]
+    + [f"docs/{page}.md" for page in ("experiments", "es/experiments", "text", "es/texto", "watch", "es/observar")],
 )
 def test_links_lead_somewhere(page: str) -> None:
     path = HOUSE / page

@@ -36,7 +36,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
         [sys.executable, "-W", "error", str(script)], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300
     )
     assert ended.returncode == 0, ended.stderr
-    first, *measured, last, arithmetic, inside = ended.stdout.splitlines()
+    first, *measured, last, arithmetic, inside, shown = ended.stdout.splitlines()
     share = re.fullmatch(r"(0\.\d{3}) of the test images are named rightly; [\d,]+ parameters", first)
     assert share is not None, first
     assert float(share[1]) > 0.9, "digits are easy"
@@ -46,6 +46,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     spread, dead, moved = map(float, inside.split())
     assert spread > 0 <= dead < 1
     assert 0 < moved < 0.1
+    assert re.fullmatch(r"Vitral shows Sequential at http://127\.0\.0\.1:\d+/open\?token=\S+", shown)
 
 
 def test_the_python_is_the_same_in_both_languages() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 AXE = Path(__file__).resolve().parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
-WINDOWS = {"phone": (390, 844), "tablet": (768, 1024), "laptop": (1280, 800), "projector": (1920, 1080)}
+WINDOWS = {"small phone": (360, 740), "phone": (390, 844), "tablet": (768, 1024), "laptop": (1280, 800), "projector": (1920, 1080)}
 STEP = "document.querySelector('.history .where').innerText"
 
 
