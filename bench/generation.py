@@ -1,12 +1,12 @@
 """How fast a network writes: ``vitral.generate`` against a plain PyTorch loop, blocks of characters taken in turn in one process.
 
-    python bench/generation.py [--rounds 9] [--seconds 0.2] [--symbols 87] [--threads 2 1] [--hidden 128 512] [--products]
+    python bench/generation.py [--rounds 9] [--seconds 0.2] [--symbols 87] [--threads 2 1] [--hidden 128 512] [--products] [--alone]
 
 The plain loop is what one writes first: one call of ``nn.LSTM`` a character on a one-hot vector, the dense layer, softmax, multinomial, under
 ``torch.no_grad``. The second peer uses ``nn.LSTMCell``, which has less to do around the arithmetic. Both sides compute in float32, batch 1, and
 draw each character; the time of drawing is in. A ratio is taken in each round, of neighbouring blocks, so that a machine that is slower for a
-while slows both; given are the median and the extremes. ``--threads`` are PyTorch's; NumPy's BLAS keeps its own setting, and needs no second
-thread.
+while slows both; given are the median and the extremes. ``--threads`` are PyTorch's; NumPy's BLAS keeps its own setting, and takes a second
+thread with ``--alone`` only.
 
 ``--products`` times one step's product alone, by how the matrix lies in memory, and how much of a second core it takes.
 """
@@ -68,13 +68,13 @@ def block(source: Iterator[object], seconds: float) -> float:
             return count / spent
 
 
-def compare(kind: str, hidden: int, threads: int, *, symbols: int, rounds: int, seconds: float) -> None:
+def compare(kind: str, hidden: int, threads: int, *, alone: bool, symbols: int, rounds: int, seconds: float) -> None:
     """Print one line of the table."""
     torch.manual_seed(0)
     torch.set_num_threads(threads)
     net = nn.Sequential(LAYERS[kind][0](symbols, hidden, batch_first=True), nn.Linear(hidden, symbols))
     generator = torch.Generator().manual_seed(0)
-    ours = (written.symbol for written in write(Stepper.of(net), [0], 10**12))
+    ours = (written.symbol for written in write(Stepper.of(net, alone=alone), [0], 10**12))
     sources = [plain(net[0], net[1], generator), by_cell(net[0], net[1], generator), ours]
     for source in sources:
         block(source, seconds / 4)
@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[torch.get_num_threads(), 1])
     parser.add_argument("--hidden", type=int, nargs="+", default=[128, 512])
     parser.add_argument("--products", action="store_true")
+    parser.add_argument("--alone", action="store_true", help="every core for Vitral's large products, as `vitral sample` takes them")
     options = parser.parse_args()
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         if name in os.environ:
@@ -136,7 +137,7 @@ def main() -> None:
     )
     print("| cell | D | torch threads | nn module | nn cell | Vitral | to nn module | to nn cell |\n|---|---|---|---|---|---|---|---|")
     for threads, hidden, kind in itertools.product(dict.fromkeys(options.threads), options.hidden, LAYERS):
-        compare(kind, hidden, threads, symbols=options.symbols, rounds=options.rounds, seconds=options.seconds)
+        compare(kind, hidden, threads, alone=options.alone, symbols=options.symbols, rounds=options.rounds, seconds=options.seconds)
 
 
 if __name__ == "__main__":

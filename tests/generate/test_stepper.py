@@ -201,6 +201,14 @@ def test_products_of_any_size_run_on_one_thread() -> None:
     assert time.process_time() - process < 1.3 * (time.thread_time() - thread) + 0.005
 
 
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_more_cores_change_no_score(kind: type[nn.RNNBase]) -> None:
+    net = nn.Sequential(kind(9, 700), nn.Linear(700, 9))
+    few, many = Stepper.of(net), Stepper.of(net, alone=True)
+    for symbol in (3, 1, 4, 1, 5):
+        np.testing.assert_allclose(many.step(symbol), few.step(symbol), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("layers", "message"),
     [

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from vitral.generate.layers import Recurrent
-from vitral.generate.product import Floats, product
+from vitral.generate.product import Floats, Product
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +36,11 @@ class Cell:
     """Take one step from the input's part of the gates' sums, (G*D,)."""
 
 
-def cell(layer: Recurrent, dtype: np.dtype[Any]) -> Cell:
+def cell(layer: Recurrent, dtype: np.dtype[Any], product: Product) -> Cell:
     """Make a cell with an empty memory; the weights are copied."""
     if layer.kind == "lstm":
-        return _lstm(layer, dtype)
-    return _gru(layer, dtype) if layer.kind == "gru" else _rnn(layer, dtype)
+        return _lstm(layer, dtype, product)
+    return _gru(layer, dtype, product) if layer.kind == "gru" else _rnn(layer, dtype, product)
 
 
 def with_bias(weight: Floats, bias: Floats) -> Floats:
@@ -55,7 +55,7 @@ def ending_with_one(size: int, dtype: np.dtype[Any]) -> Floats:
     return vector
 
 
-def _rnn(layer: Recurrent, dtype: np.dtype[Any]) -> Cell:
+def _rnn(layer: Recurrent, dtype: np.dtype[Any], product: Product) -> Cell:
     d = layer.weight_hh.shape[1]
     output = ending_with_one(d, dtype)
     hidden, sums = output[:d], np.empty(d, dtype)
@@ -74,7 +74,7 @@ def _rnn(layer: Recurrent, dtype: np.dtype[Any]) -> Cell:
     return Cell(with_bias(layer.weight_ih, layer.bias_ih + layer.bias_hh).astype(dtype), output, (hidden,), advance)
 
 
-def _lstm(layer: Recurrent, dtype: np.dtype[Any]) -> Cell:
+def _lstm(layer: Recurrent, dtype: np.dtype[Any], product: Product) -> Cell:
     d = layer.weight_hh.shape[1]
     i, f, g, o = (np.arange(gate * d, (gate + 1) * d) for gate in range(4))
     order = np.concatenate([i, f, o, g])
@@ -106,7 +106,7 @@ def _lstm(layer: Recurrent, dtype: np.dtype[Any]) -> Cell:
     return Cell(inputs, output, (hidden, long_term), advance)
 
 
-def _gru(layer: Recurrent, dtype: np.dtype[Any]) -> Cell:
+def _gru(layer: Recurrent, dtype: np.dtype[Any], product: Product) -> Cell:
     d = layer.weight_hh.shape[1]
     halves = np.where(np.arange(3 * d) < 2 * d, 0.5, 1.0).astype(dtype)
     output = ending_with_one(d, dtype)

@@ -1,4 +1,4 @@
-"""A vector times a matrix, again and again, as fast as one core reads the matrix."""
+"""A vector times a matrix, again and again, as fast as one core reads the matrix, or all of them."""
 
 # N numbers in  M numbers out
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
+Product = Callable[[Floats, Floats, Floats], Callable[[], None]]
 
 LARGEST: Final = 450_000
 """Numbers of a matrix that OpenBLAS still multiplies on one thread: from 460,800 on it wakes the others for every single product, which
@@ -20,7 +21,7 @@ LINE: Final = 16
 """float32 numbers of one cache line: parts begin on one."""
 
 
-def product(x: Floats, matrix: Floats, out: Floats) -> Callable[[], None]:
+def product(x: Floats, matrix: Floats, out: Floats, *, alone: bool = False) -> Callable[[], None]:
     """Prepare ``out[m] = sum over n of x[n] * matrix[n, m]``; the function that comes back computes it from what x holds then.
 
     The matrix is copied, its columns in parts that one thread multiplies. It stands with a row for each number of x, so that the
@@ -30,8 +31,9 @@ def product(x: Floats, matrix: Floats, out: Floats) -> Callable[[], None]:
         x: (N,), contiguous.
         matrix: (N, M).
         out: (M,), contiguous.
+        alone: a large product may take every core, because nothing else is at work here.
     """
-    num_parts = -(-matrix.size // LARGEST)
+    num_parts = 1 if alone else -(-matrix.size // LARGEST)
     edges = [matrix.shape[1] * part // num_parts // LINE * LINE for part in range(num_parts)] + [matrix.shape[1]]
     parts = [(np.array(matrix[:, a:b], order="C"), out[a:b]) for a, b in itertools.pairwise(edges)]
     dot = np.dot

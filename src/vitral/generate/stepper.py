@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from vitral.generate.cells import Cell, cell, ending_with_one, with_bias
 from vitral.generate.layers import Dense, Elementwise, Embedding, Layer, Recurrent
-from vitral.generate.product import Floats, product
+from vitral.generate.product import Floats, Product, product
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,13 +31,15 @@ class Stepper:
         layers: in order; copied.
         num_symbols: V.
         dtype: float32, or float64 to compare with.
+        alone: large products may take every core; otherwise one, so that a training beside it is not held up.
     Example:
         ``scores = Stepper.of(net).step(3)`` gives V scores after the symbol number 3.
     """
 
-    def __init__(self, layers: Sequence[Layer], num_symbols: int, dtype: npt.DTypeLike = np.float32) -> None:
+    def __init__(self, layers: Sequence[Layer], num_symbols: int, dtype: npt.DTypeLike = np.float32, *, alone: bool = False) -> None:
         self.num_symbols = num_symbols
         self._dtype = np.dtype(dtype)
+        self._product: Product = functools.partial(product, alone=alone)
         self._cells: list[Cell] = []
         self._rest: list[Callable[[], None]] = []
         vectors: Floats | None = None  # (V, N), one a symbol; None stands for one-hot
@@ -45,7 +48,7 @@ class Stepper:
             if output is not None:
                 output = self._append(layer, output)
             elif isinstance(layer, Recurrent):
-                self._cells.append(cell(layer, self._dtype))
+                self._cells.append(cell(layer, self._dtype, self._product))
                 vectors, output = _through(self._cells[0].inputs, vectors), self._cells[0].output
             else:
                 vectors = self._of_every_symbol(layer, vectors)
@@ -60,13 +63,14 @@ class Stepper:
     """Read one symbol and give the scores of the next, (V,). The array is the stepper's own: the next step overwrites it."""
 
     @classmethod
-    def of(cls, net: nn.Module, dtype: npt.DTypeLike = np.float32) -> Self:
+    def of(cls, net: nn.Module, dtype: npt.DTypeLike = np.float32, *, alone: bool = False) -> Self:
         """Copy the weights of a torch network, which may be in the middle of its training: it is read and nothing else.
 
         Args:
             net: a ``vitral`` network that predicts the next symbol, or any torch module whose children are its layers in order:
                 ``nn.Embedding``, ``nn.RNN``, ``nn.LSTM``, ``nn.GRU`` in one direction, ``nn.Linear``, activations, dropout.
             dtype: what to compute in.
+            alone: large products may take every core, as nothing trains beside it.
 
         Raises:
             SpecError: a layer that cannot be stepped, by name.
@@ -74,7 +78,7 @@ class Stepper:
         from vitral.generate.translate import layers_of
 
         layers, num_symbols = layers_of(net)
-        return cls(layers, num_symbols, dtype)
+        return cls(layers, num_symbols, dtype, alone=alone)
 
     def memory(self) -> Memory:
         """Copy the memory: h of every cell, and c behind it for an LSTM."""
@@ -109,15 +113,15 @@ class Stepper:
     def _append(self, layer: Layer, x: Floats) -> Floats:
         """Put a layer behind the vector x, (F + 1,), and give its own."""
         if isinstance(layer, Recurrent):
-            made = cell(layer, self._dtype)
+            made = cell(layer, self._dtype, self._product)
             sums = np.empty(made.inputs.shape[1], self._dtype)
-            multiply, advance = product(x, made.inputs, sums), made.advance
+            multiply, advance = self._product(x, made.inputs, sums), made.advance
             self._cells.append(made)
             self._rest += [multiply, lambda: advance(sums)]
             return made.output
         if isinstance(layer, Dense):
             y = ending_with_one(len(layer.bias), self._dtype)
-            self._rest.append(product(x, with_bias(layer.weight, layer.bias).astype(self._dtype), y[:-1]))
+            self._rest.append(self._product(x, with_bias(layer.weight, layer.bias).astype(self._dtype), y[:-1]))
             return y
         assert isinstance(layer, Elementwise), "an embedding stands in front"
         y, function = ending_with_one(len(x) - 1, self._dtype), layer.function

@@ -48,7 +48,7 @@ class Author:
         self.experiment: Experiment = trained.experiment
         self.vocabulary: Vocabulary = trained.vocabulary
         self._trained = trained
-        self._stepper = Stepper.of(trained.net)
+        self._stepper = Stepper.of(trained.net, alone=True)
 
     def beginning(self, prime: str | None = None) -> str:
         """Give what the network reads first: ``prime``, or where it is left out the prompt of the run's own samples, or a line end.
