@@ -47,6 +47,8 @@ class Laboratory {
   pointer: { readonly x: number; readonly y: number } | null = $state.raw(null);
   chosen: Spot | null = $state.raw(null);
   steps: number[] = $state.raw([]);
+  /** Why the network of a run at rest is not shown has been told. */
+  private refused = $state(false);
   missing = $state(false);
 
   curves = new Curves();
@@ -79,6 +81,15 @@ class Laboratory {
   /** Somebody may command it: the line is open and the run has not ended. */
   alive = $derived(this.connection === "open" && (this.running || this.phase === "paused"));
   layers: readonly LabLayer[] = $derived(arrange(this.hello));
+  /** It tells classes apart: the experiment says so before its process has said what they are called. */
+  classifies = $derived.by(() => {
+    const { classes = [], experiment } = this.hello ?? {};
+    if (!this.hello || classes.length) return true;
+    const { input, loss } = experiment?.network ?? {};
+    return !this.watched && !this.picture && loss?.kind !== "regression" && input?.kind !== "tokens";
+  });
+  /** A run at rest, whose network is on its way from its last checkpoint. */
+  opening = $derived(this.connection === "open" && this.phase !== null && this.phase in this.words.ended && this.layers.length > 0 && !this.picture && !this.refused);
   byName: ReadonlyMap<string, SeenLayer> = $derived(new Map((this.picture?.layers ?? []).map((layer) => [layer.name, layer])));
   /** What the pointed and the chosen cell see of the layers above, by the layer's number; -1 is the image. */
   seen: ReadonlyMap<number, Area | "all"> = $derived(this.seenBy(this.hover));
@@ -297,6 +308,7 @@ class Laboratory {
     this.loading = null;
     this.resumable = false;
     this.hello = null;
+    this.refused = false;
     this.phase = null;
     this.picture = null;
     this.unseen = null;
@@ -348,6 +360,7 @@ class Laboratory {
     const quiet = told.state === "loading" || (told.state in this.words.ended && told.state !== "finished"); // said where the state is said
     const behind = this.picture?.example !== this.lesson.example || (this.picture.at ?? null) !== this.lesson.step;
     if (told.note && !quiet && behind) this.complain(told.note); // why the picture that this page waits for does not come
+    this.refused = behind && told.note !== undefined && told.note !== "";
     this.phase = told.state;
     this.note = told.note ?? "";
     this.resumable = told.resume ?? false;

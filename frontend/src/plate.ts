@@ -46,6 +46,24 @@ export function pngOf(picture: HTMLCanvasElement, wording: Wording): Promise<glo
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
+/** A drawn picture in pixels, as fine as the screen's. */
+export async function pixels(svg: globalThis.Blob): Promise<globalThis.Blob | null> {
+  const address = URL.createObjectURL(svg);
+  try {
+    const image = new Image();
+    image.src = address;
+    await image.decode();
+    const ratio = Math.max(2, globalThis.devicePixelRatio || 1);
+    const canvas = document.createElement("canvas");
+    canvas.width = image.width * ratio;
+    canvas.height = image.height * ratio;
+    canvas.getContext("2d")!.drawImage(image, 0, 0, canvas.width, canvas.height);
+    return await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+}
+
 /** The picture drawn anew, its words as text: a document of its own that needs nothing else. */
 export function svgOf(drawing: Drawing, wording: Wording): globalThis.Blob {
   const plate = layOut(drawing.width, drawing.height, wording, em());

@@ -33,7 +33,7 @@ export interface Experiment {
   readonly title?: { readonly es?: string; readonly en?: string };
   readonly seed?: number;
   readonly data?: { readonly source?: string };
-  readonly network?: { readonly input?: unknown; readonly layers?: readonly LayerSpec[] };
+  readonly network?: { readonly input?: { readonly kind?: string }; readonly layers?: readonly LayerSpec[]; readonly loss?: { readonly kind: string } };
   readonly augmentation?: { readonly flip?: string; readonly shift?: number; readonly cutout?: number };
   readonly training?: Record<string, unknown>;
 }

@@ -96,7 +96,7 @@ class Visitor:
 @pytest.fixture(scope="package")
 def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     """A laboratory in which the handwritten digits are being learned, for long enough."""
-    found = Laboratory(tmp_path_factory.mktemp("laboratory"), "digits", "--epochs", "200")
+    found = Laboratory(tmp_path_factory.mktemp("laboratory"), "digits", "--epochs", "3000")
     yield found
     found.close()
 

@@ -98,6 +98,33 @@ def test_maps_are_saved_as_svg_cell_by_cell(visit: Any, language: str, name: str
     page.locator(".mood.learning").wait_for()
 
 
+def test_scores_confusion_and_image_are_saved_with_the_pages_numbers(visit: Any) -> None:
+    page = visit().open("lang=es")
+    page.wait_for_function("() => document.querySelectorAll('[data-cell]').length === 100")
+    page.get_by_role("button", name="Pausa").click()
+    page.locator(".mood.paused").wait_for()
+    page.wait_for_timeout(800)
+    scores = page.locator("[data-picture]", has=page.locator(".scores")).first
+    matrix = page.locator("[data-picture]", has=page.locator("[data-cell]"))
+    image = page.locator(".input [data-picture]")
+    texts = {}
+    for name, block in (("scores", scores), ("matrix", matrix), ("image", image)):
+        block.scroll_into_view_if_needed()
+        svg = ElementTree.parse(save(page, block, "Guardar como SVG")).getroot()
+        texts[name] = [element.text or "" for element in svg.iter(f"{SVG}text")]
+        with Image.open(save(page, block, "Guardar como PNG")) as picture:
+            colours = picture.convert("RGB").getcolors(1 << 24)
+            assert len(colours) > 8, f"{name} is empty"
+            assert picture.width > 200
+    shown = scores.locator(".value").all_inner_texts()
+    assert [text for text in texts["scores"] if text in shown] == shown
+    cells = [text for text in matrix.locator("[data-cell]").all_inner_texts() if text]
+    assert [text for text in texts["matrix"] if text in cells][-len(cells) :] == cells
+    assert any("ejemplo 17" in text for text in texts["image"])
+    page.get_by_role("button", name="Entrenar", exact=True).last.click()
+    page.locator(".mood.learning").wait_for()
+
+
 def test_a_curve_is_saved_as_svg_with_the_numbers_of_the_store(visit: Any, laboratory: Laboratory) -> None:
     page = visit().open()
     go_on(page)

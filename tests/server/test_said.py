@@ -93,7 +93,7 @@ UNHEARD = re.compile(
     "this link has been used|more than .* answers|"
     # what only the terminal hears
     ".* cannot be measured in the way|run .* learned |.* is not what run|expected at most .* things at once|.* is the beginning of|"
-    "there is no example .*: the test split has|there is no experiment .* and no such file|no data set and no file|"
+    "there is no example .*: the test split has|there is no experiment .* and no such file|"
     ".*: expected .*, got a file of another kind|.* has .*, but the network reads|.* cannot be looked at \\(|.* cannot be looked into|"
     ".*; and .* more \\(vitral data check|"
     # what is said to ourselves
@@ -197,6 +197,8 @@ def settings(_: Path) -> Iterator[str]:
     yield refused(lambda: controls.set("optimiser", "adadelta").set("momentum", 0.5))
     text = Trainer(tiny.experiment(learned="text"), tiny.text(), device="cpu")
     yield refused(lambda: text.change("batch_size", 60_000))
+    for name in ("/nowhere/pictures", "cifar1O"):
+        yield refused(lambda name=name: catalogue.get(name))
     for values in ({"experiment": "digitz"}, {"experiment": "?"}, {"seed": -1}, {"seed": 2**63}, {"seed": 0.5}):
         yield refused(lambda values=values: experiment_of(values))
 

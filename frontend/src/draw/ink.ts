@@ -8,12 +8,12 @@ export const token = (name: string): string => root().getPropertyValue(name).tri
 /** The size of a letter of 1 rem, in CSS pixels. */
 export const em = (): number => parseFloat(root().fontSize);
 
-/** A colour as #rrggbb, given as such, as a token's name or in OKLCH: few programs but browsers read OKLCH. */
+/** A colour as #rrggbb, given in any way of CSS or as a token's name: few programs but browsers read OKLCH, and none knows our tokens. */
 export function plain(colour: string): string {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 1;
   const context = canvas.getContext("2d")!;
-  context.fillStyle = colour.startsWith("--") ? token(colour) : colour;
+  context.fillStyle = colour.startsWith("--") ? token(colour) : colour.replace(/var\((--[\w-]+)\)/g, (_, name: string) => token(name));
   context.fillRect(0, 0, 1, 1);
   return hex([...context.getImageData(0, 0, 1, 1).data]);
 }

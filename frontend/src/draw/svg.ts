@@ -25,6 +25,9 @@ export function tag(name: string, attributes: Attributes, ...inside: readonly st
 
 export const say = (text: string, attributes: Attributes): string => tag("text", attributes, escape(text));
 
+/** About as wide as the longest of some names, in letters. */
+export const room = (names: readonly string[]): number => 1 + 0.6 * Math.max(...names.map((name) => name.length));
+
 /** The path through points. */
 export function through(points: readonly (readonly [number, number])[]): string {
   return points.map(([x, y], i) => `${i ? "L" : "M"}${short(x)} ${short(y)}`).join("");

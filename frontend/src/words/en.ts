@@ -190,6 +190,7 @@ export const en = {
     miss: "wrong",
   },
   confusion: {
+    axes: "rows: what it is; columns: what the network says",
     title: "What is taken for what",
     hint: "Rows: what the image is. Columns: what the network says. Choose a cell to see the images behind it.",
     empty: "Comes with the first measurement on the whole test set, after an epoch",
@@ -359,11 +360,13 @@ export const en = {
   },
   ended: {
     finished: "All steps are taken.",
-    interrupted: "The run was stopped and can go on from its last checkpoint.",
-    failed: "The run broke off. It can go on from its last checkpoint.",
+    interrupted: "The run was stopped.",
+    failed: "The run failed.",
     diverged: "A number stopped being finite: try again with a smaller learning rate.",
-    lost: "The process that trained this run is gone. It can go on from its last checkpoint.",
+    lost: "The process that trained this run is gone.",
+    goOn: "It can go on from its last checkpoint.",
     resume: "Resume",
+    opening: "Opening the network of its last checkpoint…",
   },
   help: {
     title: "Keys",

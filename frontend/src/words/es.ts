@@ -187,6 +187,7 @@ export const es: Words = {
     miss: "error",
   },
   confusion: {
+    axes: "filas: lo que es; columnas: lo que dice la red",
     title: "Qué se toma por qué",
     hint: "Filas: lo que la imagen es. Columnas: lo que dice la red. Elija una celda para ver sus imágenes.",
     empty: "Llega con la primera medida sobre todo el conjunto de prueba, después de una época",
@@ -360,11 +361,13 @@ export const es: Words = {
   },
   ended: {
     finished: "Se han dado todos los pasos.",
-    interrupted: "La ejecución se detuvo y puede continuar desde su último punto guardado.",
-    failed: "La ejecución se interrumpió por un fallo. Puede continuar desde su último punto guardado.",
+    interrupted: "La ejecución fue detenida.",
+    failed: "La ejecución falló.",
     diverged: "Un número dejó de ser finito: pruebe otra vez con una tasa de aprendizaje menor.",
-    lost: "El proceso que entrenaba esta ejecución ya no existe. Puede continuar desde su último punto guardado.",
+    lost: "El proceso que entrenaba esta ejecución ya no existe.",
+    goOn: "Puede continuar desde su último punto guardado.",
     resume: "Reanudar",
+    opening: "Se abre la red de su último punto guardado…",
   },
   help: {
     title: "Teclas",

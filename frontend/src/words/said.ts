@@ -93,6 +93,10 @@ export const SAID = [
   pair("there is no experiment {name} in the zoo; did you mean \"{other}\"?", "no hay ningún experimento {name}; ¿quería decir «{other}»?"),
   pair("there is no experiment {name} in the zoo; expected one of {names}", "no hay ningún experimento {name}; los que hay: {names}"),
 
+  pair("no data set and no file is called {name}: expected one of {names}, or the path of {paths}", "no hay datos ni archivo que se llamen {name}; los que hay: {names}; o la ruta de {paths}"),
+  pair("no data set and no file is called {name}: expected one of {names}, or the path of {paths}; did you mean \"{other}\"?", "no hay datos ni archivo que se llamen {name}; los que hay: {names}; o la ruta de {paths}; ¿quería decir «{other}»?"),
+  pair("a folder or zip of pictures, a .csv, a .npz, or a text", "una carpeta o un zip de imágenes, un .csv, un .npz o un texto"),
+
   // pictures and whatever else is sent here
   pair("expected at most {limit} bytes, got {size}", "se admiten como máximo {limit} bytes y son {size}"),
   pair("expected at most {limit} bytes, got more", "se admiten como máximo {limit} bytes y son más"),

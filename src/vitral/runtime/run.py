@@ -146,6 +146,7 @@ class Run:
         self.notes = material.notes
         self.exact = exact
         self.ended: RunEnded | None = None
+        self.note = ""  # why it ended as it did, where there is something to say
         self._book = book
         self._lock = lock
         self._feed = Feed(book, row.id, row.num_events)
@@ -275,6 +276,7 @@ class Run:
     def _seal(self, ended: RunEnded, note: str = "") -> None:
         if where := self._diverged:
             note = f"diverged at step {where.step}, layer {where.layer}: {where.what}"
+        self.note = note
         self._feed.add(ended)
         self._feed.flush(lasting=True)
         self._book.change(self.id, state=cast("State", ended.outcome), step=ended.step, note=note)

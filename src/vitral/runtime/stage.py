@@ -171,7 +171,7 @@ class Stage:
             self._tell_state("failed", str(cause) if isinstance(cause, VitralError) else f"{type(cause).__name__}: {cause}")
             return False
         assert run.ended is not None
-        self._tell_state(run.ended.outcome)
+        self._tell_state(run.ended.outcome, run.note)
         return True
 
     def _pass_on(self, run: Run, event: Event) -> None:
