@@ -78,4 +78,4 @@ export function niceRange(largest: number): number {
 }
 
 /** Ten colours that stay apart for the colour-blind, for classes and runs; the same everywhere. */
-export const CATEGORIES = ["#2f5fb3", "#d9772b", "#2a9d8f", "#a8407f", "#8a9a1c", "#6b5bd2", "#c0392b", "#4a90a4", "#b08d2e", "#5f6b7a"] as const;
+export const CATEGORIES = ["#3768bd", "#d9772b", "#2a9d8f", "#a8407f", "#8a9a1c", "#6b5bd2", "#c0392b", "#4a90a4", "#b08d2e", "#5f6b7a"] as const;

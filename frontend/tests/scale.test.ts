@@ -1,6 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Magnitudes, steady } from "../src/draw/range";
-import { colour, level, LEVELS, PALETTES, rgb, ZERO, type Theme } from "../src/scale";
+import { CATEGORIES, colour, level, LEVELS, PALETTES, rgb, ZERO, type Theme } from "../src/scale";
 
 const THEMES: Theme[] = ["light", "dark"];
 
@@ -82,5 +83,29 @@ describe("the range of a picture", () => {
       expect(range / value).toBeLessThan(1.3);
       expect(steady(range)).toBe(range);
     }
+  });
+});
+
+/** Contrast after WCAG 2.2, 1.4.11: what carries meaning in a chart stands out from its ground by 3 to 1. */
+describe.each(THEMES)("lines of curves in %s", (theme) => {
+  const sheet = readFileSync(new URL("../src/style/page.css", import.meta.url), "utf8");
+  const [light, dark] = [sheet.slice(0, sheet.indexOf("[data-theme=\"dark\"]")), sheet.slice(sheet.indexOf("[data-theme=\"dark\"]"))];
+  const bytes = (text: string): [number, number, number] => {
+    const tone = /^oklch\(([\d.]+) ([\d.]+) ([\d.]+)\)$/.exec(text);
+    return tone ? rgb({ lightness: Number(tone[1]), chroma: Number(tone[2]), hue: Number(tone[3]) })
+      : [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16)) as [number, number, number];
+  };
+  const token = (name: string): string => {
+    const found = (text: string): string | undefined => new RegExp(`${name}: ([^;]+);`).exec(text)?.[1];
+    return (theme === "dark" ? found(dark) : undefined) ?? found(light)!;
+  };
+  const luminance = (text: string): number => {
+    const [r, g, b] = bytes(text).map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4)) as [number, number, number];
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+
+  it.each([...CATEGORIES, "--blue", "--orange", "--kind-dense"])("%s is seen", (colour) => {
+    const [low, high] = [token("--panel"), colour.startsWith("--") ? token(colour) : colour].map(luminance).sort((a, b) => a - b) as [number, number];
+    expect((high + 0.05) / (low + 0.05)).toBeGreaterThanOrEqual(3);
   });
 });
