@@ -2,6 +2,7 @@
 
 import { Arithmetic, type Question } from "./arithmetic.svelte";
 import { Curves } from "./curves";
+import { augments, classifies } from "./experiment";
 import { seenBy, type Area } from "./field";
 import { arrange, type LabLayer } from "./layers";
 import { defaults, read as readAddress, write, type Lesson } from "./link";
@@ -74,20 +75,12 @@ class Laboratory {
   /** A script of its own trains this model: it can be looked at, and made to wait, and no more. */
   watched = $derived(this.hello?.watched ?? false);
   /** Whether training images are varied: as a person has set it, or as the experiment says where nobody can. */
-  augmented = $derived.by(() => {
-    const own = this.hello?.experiment?.augmentation;
-    return this.controls.augmentation ?? Boolean(own && ((own.flip ?? "none") !== "none" || own.shift || own.cutout));
-  });
+  augmented = $derived(this.controls.augmentation ?? (this.hello?.experiment ? augments(this.hello.experiment) : false));
   /** Somebody may command it: the line is open and the run has not ended. */
   alive = $derived(this.connection === "open" && (this.running || this.phase === "paused"));
   layers: readonly LabLayer[] = $derived(arrange(this.hello));
-  /** It tells classes apart: the experiment says so before its process has said what they are called. */
-  classifies = $derived.by(() => {
-    const { classes = [], experiment } = this.hello ?? {};
-    if (!this.hello || classes.length) return true;
-    const { input, loss } = experiment?.network ?? {};
-    return !this.watched && !this.picture && loss?.kind !== "regression" && input?.kind !== "tokens";
-  });
+  /** It tells classes apart, as far as is known. */
+  classifies = $derived(!this.hello?.experiment || this.hello.classes.length > 0 || (!this.picture && classifies(this.hello.experiment)));
   /** A run at rest, whose network is on its way from its last checkpoint. */
   opening = $derived(this.connection === "open" && this.phase !== null && this.phase in this.words.ended && this.layers.length > 0 && !this.picture && !this.refused);
   byName: ReadonlyMap<string, SeenLayer> = $derived(new Map((this.picture?.layers ?? []).map((layer) => [layer.name, layer])));
