@@ -191,9 +191,7 @@ class Laboratory {
     this.notes.add(text, kind, lang);
   }
 
-  retry(): void {
-    this.line?.now();
-  }
+  readonly retry = (): void => this.line?.now();
 
   runOrPause(): void {
     if (this.alive) void this.tell(this.running ? "pause" : "run");
@@ -216,6 +214,14 @@ class Laboratory {
   goToExample(example: number): void {
     const last = (this.standing.start?.num_test ?? Infinity) - 1;
     this.lesson.example = Math.max(0, Math.min(last, example));
+  }
+
+  /** Of a small test set the example in the address may not be there; the answer to it may come after it is taken back, so it is said here. */
+  private keepExample(count: number, unit = "images"): void {
+    const { example } = this.lesson;
+    if (example < count) return;
+    if (example !== this.plain.example) this.complain(`there is no example ${example}: the test split has ${count.toLocaleString("en")} ${unit}; use 0 to ${count - 1}`);
+    this.goToExample(example);
   }
 
   async refreshHistory(): Promise<void> {
@@ -261,9 +267,7 @@ class Laboratory {
     return place !== null;
   }
 
-  folded(path: string): boolean {
-    return this.lesson.folds.includes(path);
-  }
+  readonly folded = (path: string): boolean => this.lesson.folds.includes(path);
 
   fold(path: string): void {
     this.lesson.folds = this.folded(path) ? this.lesson.folds.filter((name) => name !== path) : [...this.lesson.folds, path];
@@ -372,7 +376,7 @@ class Laboratory {
     for (const event of events) {
       this.curves.take(event);
       this.standing.take(event);
-      if (event.event === "run_started") this.goToExample(this.lesson.example); // of a small test set the one in the address may not be there
+      if (event.event === "run_started") this.keepExample(event.num_test, event.unit);
       if (event.event === "control_changed") this.controls = { ...this.controls, [event.name]: event.after };
     }
     this.tick++;
