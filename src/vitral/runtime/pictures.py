@@ -1,6 +1,6 @@
 """When a picture of the network is made: only while somebody looks, and never so often that training would feel it.
 
-Training is served first. After a picture that took t seconds none is made for 40 t, so that all of them together take 2.5 % of the time,
+Training is served first. After a picture that took t seconds none is made for 50 t, so that all of them together take 2 % of the time,
 whatever the viewers wish. Where other programs crowd the machine a picture waits for the processor as a step does, and only what it
 computes counts; a new picture of a stream is made when the server has found a taker for the one before. While the run is paused
 the processor is free: only the viewers' own rates count, and what has not changed is not made again.
@@ -16,7 +16,7 @@ from typing import Protocol
 from vitral.errors import VitralError
 from vitral.runtime.looks import UNSEEN, Look, Wish
 
-SHARE = 0.025
+SHARE = 0.02
 UNSEEN_PER_SECOND = 0.5
 
 Tell = Callable[[str, bytes], None]
