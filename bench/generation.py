@@ -1,12 +1,15 @@
 """How fast a network writes: ``vitral.generate`` against a plain PyTorch loop, blocks of characters taken in turn in one process.
 
-    python bench/generation.py [--rounds 9] [--seconds 0.2] [--symbols 87] [--threads 2 1] [--hidden 128 512] [--products] [--alone]
+    python bench/generation.py [--rounds 9] [--seconds 0.2] [--symbols 87] [--threads 2 1] [--hidden 128 512] [--products] [--alone] [--apart]
 
 The plain loop is what one writes first: one call of ``nn.LSTM`` a character on a one-hot vector, the dense layer, softmax, multinomial, under
 ``torch.no_grad``. The second peer uses ``nn.LSTMCell``, which has less to do around the arithmetic. Both sides compute in float32, batch 1, and
 draw each character; the time of drawing is in. A ratio is taken in each round, of neighbouring blocks, so that a machine that is slower for a
 while slows both; given are the median and the extremes. ``--threads`` are PyTorch's; NumPy's BLAS keeps its own setting, and takes a second
 thread with ``--alone`` only.
+
+``--apart`` puts the plain loop into a process of its own that knows nothing of Vitral, with PyTorch's number of threads: Vitral tells these
+threads to sleep soon, and a plain loop beside it in one process gains by that.
 
 ``--products`` times one step's product alone, by how the matrix lies in memory, and how much of a second core it takes.
 """
@@ -17,36 +20,30 @@ import argparse
 import itertools
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from plain_writer import block, network, plain
 from vitral.generate.product import product
 from vitral.generate.stepper import Stepper
 from vitral.generate.write import write
 
-LAYERS = {"rnn": (nn.RNN, nn.RNNCell, 1), "lstm": (nn.LSTM, nn.LSTMCell, 4), "gru": (nn.GRU, nn.GRUCell, 3)}
-
-
-@torch.no_grad()
-def plain(layer: nn.RNNBase, dense: nn.Linear, generator: torch.Generator) -> Iterator[int]:
-    """Write as in a tutorial."""
-    size, state, symbol = layer.input_size, None, 0
-    while True:
-        x = F.one_hot(torch.tensor(symbol), size).float().view(1, 1, -1)
-        out, state = layer(x, state)
-        symbol = int(torch.multinomial(torch.softmax(dense(out).view(-1), 0), 1, generator=generator))
-        yield symbol
+CELLS = {"rnn": (nn.RNNCell, 1), "lstm": (nn.LSTMCell, 4), "gru": (nn.GRUCell, 3)}
+HERE = Path(__file__).parent
 
 
 @torch.no_grad()
 def by_cell(layer: nn.RNNBase, dense: nn.Linear, generator: torch.Generator) -> Iterator[int]:
     """Write with torch's own single step."""
-    _, kind, gates = LAYERS[type(layer).__name__.lower()]
+    kind, gates = CELLS[type(layer).__name__.lower()]
     cell = kind(layer.input_size, layer.hidden_size)
     cell.load_state_dict({name.removesuffix("_l0"): weights for name, weights in layer.state_dict().items()})
     size, state, symbol = layer.input_size, None, 0
@@ -57,22 +54,10 @@ def by_cell(layer: nn.RNNBase, dense: nn.Linear, generator: torch.Generator) -> 
         yield symbol
 
 
-def block(source: Iterator[object], seconds: float) -> float:
-    """Take characters for that long and give how many came in a second."""
-    count, began = 0, time.perf_counter()
-    while True:
-        for _ in itertools.islice(source, 20):
-            pass
-        count += 20
-        if (spent := time.perf_counter() - began) >= seconds:
-            return count / spent
-
-
 def compare(kind: str, hidden: int, threads: int, *, alone: bool, symbols: int, rounds: int, seconds: float) -> None:
     """Print one line of the table."""
-    torch.manual_seed(0)
     torch.set_num_threads(threads)
-    net = nn.Sequential(LAYERS[kind][0](symbols, hidden, batch_first=True), nn.Linear(hidden, symbols))
+    net = network(kind, hidden, symbols)
     generator = torch.Generator().manual_seed(0)
     ours = (written.symbol for written in write(Stepper.of(net, alone=alone), [0], 10**12))
     sources = [plain(net[0], net[1], generator), by_cell(net[0], net[1], generator), ours]
@@ -84,6 +69,27 @@ def compare(kind: str, hidden: int, threads: int, *, alone: bool, symbols: int, 
     shown = [f"**{statistics.median(r):.1f}** ({min(r):.1f} to {max(r):.1f})" for r in ratios]
     print(
         f"| {kind} | {hidden} | {threads} | {figures[0]:,.0f} | {figures[1]:,.0f} | {figures[2]:,.0f} | {shown[0]} | {shown[1]} |",
+        flush=True,
+    )
+
+
+def apart(kind: str, hidden: int, *, alone: bool, symbols: int, rounds: int, seconds: float) -> None:
+    """Print one line against the plain loop in a process of its own, as PyTorch sets itself up there: in turn with blocks of ours."""
+    net = network(kind, hidden, symbols)
+    ours = (written.symbol for written in write(Stepper.of(net, alone=alone), [0], 10**12))
+    block(ours, seconds / 4)
+    command = [sys.executable, str(HERE / "plain_writer.py"), "--cell", kind, "--hidden", str(hidden), "--symbols", str(symbols)]
+    plainly = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}  # which ``import vitral`` has set here
+    theirs, own, name = [], [], ""
+    for _ in range(rounds):
+        said = subprocess.run([*command, "--seconds", str(seconds)], env=plainly, capture_output=True, text=True, check=True).stdout
+        figure, _, name = said.strip().partition(" ")
+        theirs.append(float(figure))
+        own.append(block(ours, seconds))
+    ratios = sorted(a / b for a, b in zip(own, theirs, strict=True))
+    print(
+        f"| {kind} | {hidden} | {statistics.median(theirs):,.0f} ({name}) | {statistics.median(own):,.0f} | "
+        f"**{statistics.median(ratios):.1f}** ({ratios[0]:.1f} to {ratios[-1]:.1f}) |",
         flush=True,
     )
 
@@ -124,6 +130,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[torch.get_num_threads(), 1])
     parser.add_argument("--hidden", type=int, nargs="+", default=[128, 512])
     parser.add_argument("--products", action="store_true")
+    parser.add_argument("--apart", action="store_true", help="the plain loop in a process of its own, with PyTorch's own settings")
     parser.add_argument("--alone", action="store_true", help="every core for Vitral's large products, as `vitral sample` takes them")
     options = parser.parse_args()
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -135,9 +142,15 @@ def main() -> None:
     print(
         f"torch {torch.__version__}, NumPy {np.__version__}, {options.symbols} symbols; characters a second, and Vitral's ratio to each peer"
     )
+    common = {name: getattr(options, name) for name in ("alone", "symbols", "rounds", "seconds")}
+    if options.apart:
+        print("| cell | D | nn module, in a process of its own | Vitral | ratio |\n|---|---|---|---|---|")
+        for hidden, kind in itertools.product(options.hidden, CELLS):
+            apart(kind, hidden, **common)
+        return
     print("| cell | D | torch threads | nn module | nn cell | Vitral | to nn module | to nn cell |\n|---|---|---|---|---|---|---|---|")
-    for threads, hidden, kind in itertools.product(dict.fromkeys(options.threads), options.hidden, LAYERS):
-        compare(kind, hidden, threads, alone=options.alone, symbols=options.symbols, rounds=options.rounds, seconds=options.seconds)
+    for threads, hidden, kind in itertools.product(dict.fromkeys(options.threads), options.hidden, CELLS):
+        compare(kind, hidden, threads, **common)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,6 @@
 What computes nothing anew runs in this process; what is about processes, signals and terminals gets real ones.
 """
 
-import contextlib
-import io
-import json
 import os
 import pty
 import signal
@@ -13,12 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from calling import answer, vitral
 from PIL import Image
 
-from vitral.cli.app import main
 from vitral.events import BatchDone, Checkpointed, Evaluated, RunEnded, RunStarted, from_json
 
 TIMEOUT = 300
@@ -31,32 +28,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environment(workspace: Path) -> dict[str, str]:
     return {**os.environ, "VITRAL_WORKSPACE": str(workspace), "VITRAL_COMMAND": "vitral"}
-
-
-class Ended(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def vitral(workspace: Path, *arguments: str) -> Ended:
-    """Call the command line in this process, as ``vitral ARGUMENTS`` in a pipe."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        patch.setenv("VITRAL_WORKSPACE", str(workspace))
-        patch.setenv("VITRAL_COMMAND", "vitral")
-        patch.setattr(sys, "argv", ["vitral", *arguments])
-        try:
-            main()
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-    return Ended(code, out.getvalue(), err.getvalue())
-
-
-def answer(workspace: Path, *arguments: str) -> Any:
-    ended = vitral(workspace, *arguments, "--json")
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """``vitral sample`` as a person uses it, on a network that has learned a little text of ours by heart."""
 
 import contextlib
-import io
 import json
 import os
 import pty
@@ -11,11 +10,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
+from calling import answer, vitral
 
-from vitral.cli.app import main
 from vitral.runtime.finished import finished
 from vitral.runtime.library import load
 from vitral.runtime.written import Author, author_of, spell
@@ -25,25 +23,6 @@ TEXT = (
     * 20
 )
 TIMEOUT = 300
-
-
-class Ended(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def vitral(workspace: Path, *arguments: str) -> Ended:
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        patch.setenv("VITRAL_WORKSPACE", str(workspace))
-        patch.setenv("VITRAL_COMMAND", "vitral")
-        patch.setattr(sys, "argv", ["vitral", *arguments])
-        try:
-            main()
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-    return Ended(code, out.getvalue(), err.getvalue())
 
 
 def train(place: Path, symbols: str) -> str:
@@ -83,12 +62,6 @@ def of_characters(place: Path, of_bytes: str) -> str:
     return train(place, "characters")  # the last run
 
 
-def answer(workspace: Path, *arguments: str) -> Any:
-    ended = vitral(workspace, "sample", *arguments, "--json")
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
-
-
 def test_a_text_is_written_after_its_prime_and_closed_with_one_line(workspace: Path, of_characters: str) -> None:
     ended = vitral(workspace, "sample", "--prime", "The dog ", "--length", "80", "--temperature", "0")
     assert ended.returncode == 0, ended.stderr
@@ -100,7 +73,9 @@ def test_a_text_is_written_after_its_prime_and_closed_with_one_line(workspace: P
 
 
 def test_json_says_all_that_decides_a_text(workspace: Path, of_characters: str) -> None:
-    told = answer(workspace, of_characters, "--length", "60", "--temperature", "0.9", "--top-k", "5", "--top-p", "0.9", "--seed", "3")
+    told = answer(
+        workspace, "sample", of_characters, "--length", "60", "--temperature", "0.9", "--top-k", "5", "--top-p", "0.9", "--seed", "3"
+    )
     assert told["run"] == of_characters
     assert told["step"] == 120
     assert (told["prime"], told["length"], len(told["text"])) == ("The cat", 60, 60), "left out, the prime is that of the run's samples"
@@ -114,20 +89,20 @@ def test_json_says_all_that_decides_a_text(workspace: Path, of_characters: str) 
 
 def test_the_same_seed_writes_the_same_text(workspace: Path, of_characters: str) -> None:
     how = ("--length", "200", "--temperature", "1.5", "--no-check")
-    first, again, other = (answer(workspace, *how, "--seed", seed)["text"] for seed in ("1", "1", "2"))
+    first, again, other = (answer(workspace, "sample", *how, "--seed", seed)["text"] for seed in ("1", "1", "2"))
     assert first == again
     assert first != other
-    assert answer(workspace, *how, "--seed", "1")["copied"] is None
+    assert answer(workspace, "sample", *how, "--seed", "1")["copied"] is None
 
 
 def test_python_writes_what_the_command_line_writes(workspace: Path, of_characters: str) -> None:
     trained = load(of_characters, workspace=workspace, device="cpu")
-    told = answer(workspace, "--length", "90", "--seed", "4", "--temperature", "1", "--no-check")
+    told = answer(workspace, "sample", "--length", "90", "--seed", "4", "--temperature", "1", "--no-check")
     assert trained.write(length=90, seed=4, temperature=1) == told["text"]
 
 
 def test_candidates_are_shown_symbol_by_symbol(workspace: Path, of_characters: str) -> None:
-    told = answer(workspace, "--length", "30", "--candidates", "--top-k", "2")
+    told = answer(workspace, "sample", "--length", "30", "--candidates", "--top-k", "2")
     assert [place["symbol"] for place in told["places"]] == [{"\n": "↵"}.get(sign, sign) for sign in told["text"]]
     for one in told["places"]:
         own = [other["probability"] for other in one["candidates"]]
@@ -143,7 +118,7 @@ def test_candidates_are_shown_symbol_by_symbol(workspace: Path, of_characters: s
 
 
 def test_bytes_become_characters_when_they_are_whole(workspace: Path, of_bytes: str) -> None:
-    told = answer(workspace, of_bytes, "--prime", "The cat sees the añ", "--length", "60", "--temperature", "0")
+    told = answer(workspace, "sample", of_bytes, "--prime", "The cat sees the añ", "--length", "60", "--temperature", "0")
     assert told["symbols"] == "bytes"
     assert told["text"].startswith("il; the añil is ")
     assert len(told["text"].encode()) == 60
@@ -170,7 +145,7 @@ def test_the_text_may_be_gone(workspace: Path, place: Path, of_characters: str) 
     (place / "tale.txt").rename(place / "hidden.txt")
     try:
         ended = vitral(workspace, "sample", "--length", "20")
-        told = answer(workspace, "--length", "20")
+        told = answer(workspace, "sample", "--length", "20")
     finally:
         (place / "hidden.txt").rename(place / "tale.txt")
     assert ended.returncode == 0
