@@ -290,6 +290,8 @@ def questions(folder: Path) -> Iterator[str]:
         yield refused(lambda own=own: own.answer("augmented", {}))
         yield refused(lambda own=own: own.layers(Look(10**6)))
         yield refused(lambda own=own: own.answer("predict", {"image": "x"}))
+        if learned == "text":
+            yield refused(lambda own=own: own.answer("explain", {"layer": "dense1", "place": [0, 0], "backward": True}))
     yield refused(lambda: history.History(folder / "empty").read(7))
     noted: list[str] = []
     looks = Pictures(lambda key, frame: None, noted.append)

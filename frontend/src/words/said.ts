@@ -67,6 +67,7 @@ export const SAID = [
   pair("a script trains this model and nothing of it is kept here; save its state_dict in the script", "este modelo lo entrena un programa y aquí no se guarda nada de él; guarde su state_dict en el programa"),
   pair("a script trains this model: expected run, pause, batch or explain, got {command}; change the script for the rest", "este modelo lo entrena un programa y desde aquí solo admite run, pause, batch o explain, no {command}; para lo demás, cambie el programa"),
   pair("of a model of your own the way forward is explained, not the way back; choose a number of the activations", "de un modelo propio se explica el paso hacia delante, no hacia atrás; elija un número de las activaciones"),
+  pair("of a network that answers at every step the way forward is explained, not the way back; choose an activation", "de una red que responde en cada paso se explica el paso hacia delante, no hacia atrás; elija una activación"),
   pair("nothing was shown yet: expected a picture, got none; wait for the model's first step", "todavía no se ha mostrado nada; espere al primer paso del modelo"),
   pair("what went into the layer \"{layer}\" was not kept ({known}); choose a layer of fewer than {most} numbers", "no se guardó lo que entró en la capa «{layer}» ({known}); elija una capa de menos de {most} números"),
   pair("nothing has run yet", "todavía no ha pasado nada por el modelo"),

@@ -102,7 +102,7 @@ def explain_gradient(
         autocast: the number format to run in.
 
     Raises:
-        SpecError: no such layer or weight, or a reader that is not explained.
+        SpecError: no such layer or weight, a reader that is not explained, or a network that answers at every step.
         ShapeError: no such place.
 
     Example:
@@ -112,6 +112,8 @@ def explain_gradient(
     ways, scores = _run(net, x, autocast)
     if layer not in ways:
         raise SpecError(f'the layer "{layer}" does not run when the network looks at an example; choose another')
+    if scores.ndim > 2:
+        raise SpecError("of a network that answers at every step the way forward is explained, not the way back; choose an activation")
     output = ways[layer][1]
     with torch.enable_grad():
         loss = criterion(scores if scores.dtype is torch.float64 else scores.float(), target)
