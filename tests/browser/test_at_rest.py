@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vitral.cli.app import app
-from vitral.runtime.workspace import listing
+from vitral.runtime.workspace import CHECKPOINTS, folder_of, listing
 
 from .conftest import Laboratory
 
@@ -90,3 +91,15 @@ def test_a_run_that_diverges_names_step_and_layer(enter: Any, language: str, whe
     page.locator(".mood.diverged").wait_for()
     page.locator(".note", has_text=where).wait_for()
     assert page.locator(".note", has_text="conv").count() == 1
+
+
+def test_who_comes_later_hears_too_why_a_network_is_not_shown(enter: Any, resting: tuple[Laboratory, str]) -> None:
+    run = CliRunner().invoke(app, ["train", "digits", "--steps", "3", "--json", "--workspace", str(resting[0].log.parent)])
+    lost = json.loads(run.stdout.splitlines()[0])["run"]
+    for checkpoint in (folder_of(resting[0].log.parent, lost) / CHECKPOINTS).iterdir():
+        checkpoint.write_bytes(b"damaged")
+    for _ in range(2):
+        page = enter(f"lang=en&run={lost}")
+        page.locator(".notes [role=alert]").first.wait_for()
+        page.locator(".opening").wait_for(state="detached")
+        assert page.locator(".mood.finished").is_visible()

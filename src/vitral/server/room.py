@@ -172,6 +172,8 @@ class Room:
         self._gallery.show(viewer)
         viewer.send(answer(number, {}))
         await self._need_process()
+        if self._refusal and not self.going_on:  # who comes later must hear, too, why no picture does
+            viewer.tell_state(frames.state(self.run.state, self._refusal, resume=self.run.resumable))
 
     async def _forward(self, viewer: Viewer, number: Any, name: str, values: dict[str, Any]) -> None:
         self._flights.insist_on_room(viewer)
