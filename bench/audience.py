@@ -7,6 +7,7 @@ import contextlib
 import json
 import random
 import re
+import socket
 import statistics
 import sys
 import time
@@ -85,6 +86,42 @@ class Viewer:
             self.num_pictures += b'"kind":"layers"' in frame[:64]
 
 
+class Drain:
+    """A viewer whose pictures are thrown away by the kernel (Linux: MSG_TRUNC): a person's own machine reads them elsewhere, not on this one."""
+
+    def __init__(self) -> None:
+        self.num_bytes = 0
+
+    async def look(self, server: Server) -> None:
+        """Take pictures until the task is cancelled."""
+        loop = asyncio.get_running_loop()
+        spare = bytearray(1 << 20)
+        with socket.create_connection(("127.0.0.1", server.port)) as line:
+            line.setblocking(False)
+            fields = {"Host": f"127.0.0.1:{server.port}", "Upgrade": "websocket", "Connection": "Upgrade", **server.headers}
+            fields |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dml0cmFsdml0cmFsdml0cg=="}
+            text = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+            await loop.sock_sendall(line, f"GET /ws/runs/current?from=0 HTTP/1.1\r\n{text}\r\n".encode())
+            answer = await loop.sock_recv(line, 1 << 12)
+            if not answer.startswith(b"HTTP/1.1 101"):
+                raise RuntimeError(f"the laboratory lets no viewer in: {answer[:200]!r}")
+            wish = json.dumps(LOOK).encode()
+            await loop.sock_sendall(line, bytes([0x81, 0xFE]) + len(wish).to_bytes(2, "big") + bytes(4) + wish)  # masked with zeros
+            over = loop.create_future()
+
+            def take() -> None:
+                taken = line.recv_into(spare, len(spare), socket.MSG_TRUNC)
+                self.num_bytes += taken
+                if not taken and not over.done():
+                    over.set_exception(ConnectionError("the laboratory hung up"))
+
+            loop.add_reader(line, take)
+            try:
+                await over
+            finally:
+                loop.remove_reader(line)
+
+
 async def never_read(server: Server) -> None:
     """Look, and take nothing: the line fills up and stays so."""
     line = await line_to(server, max_queue=1, ping_interval=None)
@@ -93,10 +130,12 @@ async def never_read(server: Server) -> None:
 
 
 @contextlib.asynccontextmanager
-async def audience(server: Server, number: int, stuck: int = 0) -> AsyncIterator[list[Viewer]]:
-    """Let so many viewers look, and so many more that never read."""
+async def audience(server: Server, number: int, stuck: int = 0, drains: int = 0) -> AsyncIterator[list[Viewer]]:
+    """Let so many viewers look, so many more whose pictures are thrown away, and so many that never read."""
     viewers = [Viewer() for _ in range(number)]
-    tasks = [asyncio.create_task(task) for task in (*(v.look(server) for v in viewers), *(never_read(server) for _ in range(stuck)))]
+    thrown = [Drain() for _ in range(drains)]
+    looks = [one.look(server) for one in (*viewers, *thrown)]
+    tasks = [asyncio.create_task(task) for task in (*looks, *(never_read(server) for _ in range(stuck)))]
     try:
         yield viewers
     finally:

@@ -29,6 +29,7 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
+import window as plain
 from audience import QUIET, Counter, Server, audience, interval, kilobytes_of, open_server, ratio, seconds_below, slope, spread, worker_of
 from vitral.server.static import FOLDER
 
@@ -43,6 +44,8 @@ FLAGS = [
 ]
 BATCH = 128
 MANY = 30
+SECONDS_TO_COME = 12
+"""Somebody has looked for so long before the first block: the painter is there."""
 
 EYES = """
 window.eyes = { drawn: [], kept: [], come: 0 };
@@ -148,39 +151,45 @@ async def speed(server: Server, given: argparse.Namespace) -> None:
     """Take blocks of all kinds in turn."""
     counter = Counter(server)
     listening = asyncio.create_task(counter.listen())
-    async with chromium() as browser:
-        page = await window(browser, server)
+    async with audience(server, 1):
+        await asyncio.sleep(SECONDS_TO_COME)
+    assert CHROMIUM, "there is no Chromium"
+    async with plain.window(CHROMIUM, FLAGS) as page:
         pictures: dict[str, list[float]] = {}
 
         @contextlib.asynccontextmanager
         async def browsing() -> Any:
-            await drawing(page, server)
+            await page.visit(server)
             yield None
-            await page.goto("about:blank")
+            await page.go("about:blank")
 
         kinds: dict[str, Callable[[], Any]] = {
             "unwatched": lambda: audience(server, 0),
             "one viewer": lambda: audience(server, 1),
-            f"{MANY} viewers and a stuck one": lambda: audience(server, MANY, 1),
+            f"{MANY} viewers and a stuck one": lambda: audience(server, 1, 1, MANY - 1),
             "a browser": browsing,
         }
+        async def come(name: str) -> int:
+            return int(await page.value("window.come")) if kinds[name] is browsing else 0
+
         clock: dict[str, list[float]] = {name: [] for name in kinds}
         own: dict[str, list[float]] = {name: [] for name in kinds}
         for number in range(given.rounds):
             for name in kinds if number % 2 else reversed(kinds):
                 async with kinds[name]() as viewers:
                     await asyncio.sleep(1.5)
-                    before = viewers[0].num_pictures if viewers else 0
+                    before = viewers[0].num_pictures if viewers else await come(name)
                     began = time.perf_counter()
                     wall, cpu = await counter.block(given.seconds)
-                    if viewers:
-                        pictures.setdefault(name, []).append((viewers[0].num_pictures - before) / (time.perf_counter() - began))
+                    seconds = time.perf_counter() - began
+                    after = viewers[0].num_pictures if viewers else await come(name)
+                    pictures.setdefault(name, []).append((after - before) / seconds)
                 clock[name].append(wall)
                 own[name].append(cpu)
     listening.cancel()
     print(f"{given.rounds} rounds, blocks of {given.seconds:g} s")
     for name in kinds:
-        rate = f"; {statistics.median(pictures[name]):.1f} pictures/s" if name in pictures else ""
+        rate = f"; {statistics.median(pictures[name]):.1f} pictures/s"
         images = BATCH / statistics.median(clock[name])
         print(f"{name}: {images:,.0f} images/s, {statistics.median(own[name]) * 1000:.2f} ms of the run's process a step{rate}")
     for name in list(kinds)[1:]:

@@ -26,6 +26,7 @@ import { heard, reasonOf } from "./words/heard";
 import type { Said } from "./words/said";
 
 const RATE = 10; // pictures a second
+const COMPANY = 80; // milliseconds that curves and figures wait for a picture: drawn together they cost the machine that trains half as much
 
 class Laboratory {
   lesson: Lesson = $state(defaults([], false));
@@ -65,6 +66,8 @@ class Laboratory {
   private plain: Lesson = defaults([], false);
   private waiting: Picture | null = null;
   private due = 0;
+  /** Events were taken; they are drawn with the next picture, or by themselves when this time is over. */
+  private news: ReturnType<typeof setTimeout> | undefined;
 
   words: Words = $derived(this.lesson.language === "es" ? es : en);
   /** The theme that is drawn in: paper is white whatever a person has chosen for the screen. */
@@ -345,7 +348,7 @@ class Laboratory {
         break;
       case "layers":
         this.waiting = { ...(header as Layers), blobs: frame.blobs };
-        if (!this.due) this.due = requestAnimationFrame(() => this.show());
+        this.redraw();
         break;
       case "unseen":
         this.unseen = { ...(header as Unseen), blobs: frame.blobs };
@@ -379,12 +382,21 @@ class Laboratory {
       if (event.event === "run_started") this.keepExample(event.num_test, event.unit);
       if (event.event === "control_changed") this.controls = { ...this.controls, [event.name]: event.after };
     }
-    this.tick++;
+    this.news ??= setTimeout(() => this.redraw(), COMPANY);
   }
 
-  /** Put the newest picture on the page, once a drawn frame at most. */
+  /** Put what has come on the page, once a drawn frame at most. */
+  private redraw(): void {
+    this.due ||= requestAnimationFrame(() => this.show());
+  }
+
   private show(): void {
     this.due = 0;
+    if (this.news !== undefined) {
+      clearTimeout(this.news);
+      this.news = undefined;
+      this.tick++;
+    }
     const picture = this.waiting;
     if (!picture) return;
     this.waiting = null;

@@ -67,13 +67,12 @@ def pack(header: Mapping[str, Any], blobs: Sequence[Blob] = ()) -> bytes:
         before, (offsets, size) = offsets, _offsets(head, blobs)
         if offsets == before:
             break
-    frame = bytearray(size)
-    LENGTH.pack_into(frame, 0, len(text))
-    frame[LENGTH.size : head] = text
+    parts: list[Buffer] = [LENGTH.pack(len(text)), text]
+    end = head
     for offset, blob in zip(offsets, blobs, strict=True):
-        data = memoryview(blob.data).cast("B") if memoryview(blob.data).nbytes else memoryview(b"")
-        frame[offset : offset + data.nbytes] = data
-    return bytes(frame)
+        parts += [ZEROS[: offset - end], blob.data]
+        end = offset + memoryview(blob.data).nbytes
+    return b"".join([*parts, ZEROS[: size - end]])
 
 
 def pack_text(text: str) -> bytes:

@@ -380,3 +380,49 @@ def test_the_laboratory_speaks_to_nobody_in_the_terminal(shared: house.Server) -
         client.get("/nothing")
     assert "Traceback" not in server.said()
     assert os.linesep.join(line for line in server.said().splitlines() if "http" not in line).strip() == ""
+
+
+def test_a_painter_beside_the_run_makes_its_pictures_and_nobody_is_left_behind(tmp_path: Path) -> None:
+    """Of a real run that is watched the painter is killed, and pictures go on; of another one the server."""
+    endless = ("edges", "--set", "training.epochs=1000000")
+    with house.open_server(tmp_path / "workspace", real=True, arguments=endless) as server:
+
+        def painters() -> list[int]:
+            return [painter for worker in house.children(server.process.pid) for painter in house.children(worker)]
+
+        async def scene() -> None:
+            async with server.page() as page:
+                await page.ask("look")
+                await page.until(lambda page: page.num_pictures > 0)
+                await page.until(lambda _: len(painters()) == 1, 60)
+                (painter,) = painters()
+                before = seconds_of(painter)
+                await page.until(lambda _: seconds_of(painter) > before + 2, 60)  # it has loaded, and works
+                os.kill(painter, signal.SIGKILL)
+                seen = page.num_pictures
+                await page.until(lambda page: page.num_pictures > seen + 4)
+                assert page.state == "learning"
+                assert painters() == [], "what was lost once may be lost again"
+
+        play(scene())
+
+    with house.open_server(tmp_path / "workspace", real=True, arguments=endless) as server:
+
+        async def another() -> None:
+            async with server.page() as page:
+                await page.ask("look")
+                await page.until(lambda _: len(painters()) == 1, 60)
+
+        play(another())
+        left = [*house.children(server.process.pid), *painters()]
+        assert len(left) == 2
+        server.kill()
+        killed = time.monotonic()
+        while any(house.alive(one) for one in left):
+            assert time.monotonic() - killed < 5, "somebody is left behind"
+            time.sleep(0.02)
+
+
+def seconds_of(process: int) -> float:
+    """Give the processor time that a process has used (Linux)."""
+    return time.clock_gettime((~process << 3) | 2)

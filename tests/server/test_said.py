@@ -14,6 +14,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import house
@@ -280,7 +281,7 @@ def questions(folder: Path) -> Iterator[str]:
         for name, values in asked:
             yield refused(lambda name=name, values=values: own.answer(name, values))
         yield refused(lambda: own.layers(Look(99)))
-        stage = Stage(None, obey)  # type: ignore[arg-type]
+        stage = Stage(SimpleNamespace(), obey)  # type: ignore[arg-type]
         yield stage._answer("augmented", {"number": torch})[0]["error"]
         run.stop()
     yield refused(stage.trained)

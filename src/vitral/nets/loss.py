@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitral.spec.network import Hinge, Loss, Regression, Softmax
+from vitral.spec.network import Hinge, Loss, Network, Regression, Softmax
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
@@ -31,6 +31,14 @@ def criterion(loss: Loss) -> Criterion:
             return lambda scores, targets: hinge(scores, targets, loss.margin)
         case Regression():
             return lambda scores, targets: F.mse_loss(scores, targets) / 2
+
+
+def comparison(network: Network) -> Criterion:
+    """Give the function that a network is trained by; of one that answers at every step, (B, T, K) and (B, T), the mean over all steps."""
+    measure = criterion(network.loss)
+    if not network.predicts_next:
+        return measure
+    return lambda scores, targets: measure(scores.flatten(0, 1), targets.flatten())
 
 
 def hinge(scores: Tensor, targets: Tensor, margin: float) -> Tensor:

@@ -13,8 +13,8 @@ from typing import IO, Any
 
 from vitral.runtime import pipe
 
-SECONDS_PER_LETTER = 0.04
-"""Events wait so long for company: at most 25 letters a second."""
+SECONDS_PER_LETTER = 0.1
+"""Events wait so long for company: at most 10 letters a second."""
 SECONDS_TO_LEAVE = 3.0
 """When the server is gone the run has so long to save itself; then the process ends: its last checkpoint is whole at any moment."""
 
@@ -39,6 +39,8 @@ class Channel:
     def __init__(self, down: IO[bytes], up: IO[bytes], *, stranded: Callable[[], None] | None = None) -> None:
         self.commands: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.gone = threading.Event()
+        self.divert: Callable[[dict[str, Any]], bool] = lambda command: False
+        """Takes a command as soon as it comes, in place of whoever waits for ``commands``: says whether it did."""
         self._down, self._up, self._stranded = down, up, stranded or end_soon
         self._letters: list[bytes] = []
         self._events: list[str] = []
@@ -54,7 +56,7 @@ class Channel:
         """Send a letter, behind all events told so far."""
         with self._ready:
             self._close_events()
-            self._letters.append(pipe.letter(envelope, body))
+            self._letters.extend(pipe.letter(envelope, body))
             self._urgent = True
             self._ready.notify()
 
@@ -77,13 +79,15 @@ class Channel:
 
     def _close_events(self) -> None:
         if self._events:
-            self._letters.append(pipe.letter({"what": "events", "from": self._first}, "\n".join(self._events).encode()))
+            self._letters.extend(pipe.letter({"what": "events", "from": self._first}, "\n".join(self._events).encode()))
             self._events = []
 
     def _read(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             for line in self._down:
-                self.commands.put(pipe.command(line))
+                command = pipe.command(line)
+                if not self.divert(command):
+                    self.commands.put(command)
         self.gone.set()
         self.commands.put(None)
         self._stranded()
@@ -97,7 +101,7 @@ class Channel:
                 letters, self._letters, self._urgent = self._letters, [], False
                 closing = self._closing
             try:
-                self._up.write(b"".join(letters))
+                self._up.writelines(letters)
                 self._up.flush()
             except (OSError, ValueError):
                 return  # nobody reads any more: the other thread hears of it too

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vitral.nets.builders import build
+from vitral.nets.loss import comparison
 from vitral.nets.net import Net
 from vitral.probe.backward import ExplainedGradient, explain_gradient
 from vitral.probe.instrument import first_tensor
@@ -26,7 +27,6 @@ from vitral.train.precision import Precision
 from vitral.train.state import AVERAGE, NET, part
 
 Tensors = dict[str, Tensor]
-Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +65,16 @@ class Double:
     Args:
         experiment: whose network it is.
         precision: of the run, in which examples are looked at too.
-        loss: of scores and targets.
     """
 
-    def __init__(self, experiment: Experiment, precision: Precision, loss: Loss) -> None:
+    def __init__(self, experiment: Experiment, precision: Precision) -> None:
         self.precision = precision
         self.net: Net = build(experiment.network, seed=experiment.seed)
         self.net.to(device=precision.device)
         self.net.to(memory_format=precision.memory_format)  # type: ignore[call-overload]
         self.net.eval()
         self.net.run_in_order()
-        self._loss = loss
+        self._loss = comparison(experiment.network)
         self._own = self.net.state_dict()
         self.kinds = {path: layer.kind for path, layer in self.net._specs.items()}
 

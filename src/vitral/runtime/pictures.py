@@ -2,8 +2,9 @@
 
 Training is served first. After a picture that took t seconds none is made for 50 t, so that all of them together take 2 % of the time,
 whatever the viewers wish. Where other programs crowd the machine a picture waits for the processor as a step does, and only what it
-computes counts; a new picture of a stream is made when the server has found a taker for the one before. While the run is paused
-the processor is free: only the viewers' own rates count, and what has not changed is not made again.
+computes counts; a new picture of a stream is made when the server has found a taker for the one before. Where a painter makes the
+pictures, what counts is the time that it takes to hand them over. While the run is paused the processor is free: only the viewers' own
+rates count, and what has not changed is not made again.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ class Shown(Protocol):
     """What can be seen of."""
 
     def layers(self, look: Look) -> bytes | None:
-        """Encode a picture of the layers; None where there is nothing to show."""
+        """Encode a picture of the layers; None where there is nothing to show, b"" where it is painted elsewhere and comes from there."""
 
     def unseen(self) -> bytes | None:
-        """Encode a few examples that the network has not learned from, with what it says of them; None where there are none."""
+        """Encode a few examples that the network has not learned from, with what it says of them; likewise."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,17 @@ class Pictures:
         if stream := self._streams.get(key):
             self._streams[key] = replace(stream, taken=True)
 
+    def painted(self, key: str, error: str) -> None:
+        """Hear that a picture that was painted elsewhere is on its way, or why it is not."""
+        if error:
+            self._say(error)
+            self.taken(key)
+
+    @property
+    def wanted(self) -> bool:
+        """Say whether anybody looks."""
+        return bool(self._streams)
+
     def show(self, showing: Shown, step: int, *, training: bool) -> None:
         """Make one picture, where one is due."""
         if not self._streams:
@@ -102,8 +114,10 @@ class Pictures:
         frame = self._make(showing, key, stream)
         done = self._clock()
         self._free_at = done + min(done - now, self._effort() - began) / SHARE
-        self._streams[key] = replace(stream, due=now + 1 / stream.wish.rate, taken=frame is None, shown=_moment(stream, step))
-        if frame is not None:
+        self._streams[key] = replace(
+            stream, due=max(now, stream.due + 1 / stream.wish.rate), taken=frame is None, shown=_moment(stream, step)
+        )
+        if frame:
             self._tell(key, frame)
 
     def seconds_to_wait(self, step: int) -> float | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,19 +22,20 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from vitral import wire
 from vitral.data import picture
 from vitral.data.augment import Augmenter
 from vitral.data.dataset import Dataset, Examples, Statistics
 from vitral.data.text import Text
 from vitral.errors import DataError, SpecError, VitralError
 from vitral.events import Evaluated, Event, RunStarted
-from vitral.probe.seen import LayerSeen
-from vitral.runtime.double import Double, Moment, Tensors, copy, one_thread, weights_of
-from vitral.runtime.frames import Sheet, Values, write
+from vitral.runtime.double import Double, Moment, Tensors, copy, weights_of
+from vitral.runtime.easel import Easel
+from vitral.runtime.frames import Sheet
 from vitral.runtime.gallery import Images, gallery
 from vitral.runtime.history import History
-from vitral.runtime.looks import Look
+from vitral.runtime.looks import UNSEEN, Look
+from vitral.runtime.question import Question, whole
+from vitral.runtime.sitting import Dead, Sitting, Survey, answered, best
 from vitral.runtime.subject import Subject
 from vitral.wire import Blob
 
@@ -60,10 +61,10 @@ MOST_COMPARED = 2**22
 class Showing:
     """Looks at a subject between two of its steps; the worker's main thread alone calls it, and waits for it."""
 
-    def __init__(self, subject: Subject) -> None:
-        self._subject = subject
+    def __init__(self, subject: Subject, easel: Easel | None = None) -> None:
+        self._subject, self._easel = subject, easel
         trainer, dataset = subject.trainer, subject.dataset
-        self._double = Double(subject.experiment, trainer.precision, trainer._lessons.loss)
+        self._double = Double(subject.experiment, trainer.precision)
         self._gallery = gallery(subject.experiment, dataset, trainer.precision)
         self._history = History(subject.folder)
         self._held: OrderedDict[tuple[int, int], Moment] = OrderedDict()
@@ -71,7 +72,7 @@ class Showing:
         self._measured: Moment | None = None
         self._last: tuple[tuple[str, int], tuple[Tensor, Tensor]] | None = None
         self._answers: dict[int, Tensor] = {}
-        self._dead: dict[str, tuple[int, ...]] = {}
+        self._dead: Dead = {}
         self._steps: list[tuple[int, Tensors]] = []
         self._interest = -math.inf
         self._version = 0
@@ -86,49 +87,17 @@ class Showing:
         except Exception as cause:
             self.problem = str(cause) if isinstance(cause, VitralError) else f"{type(cause).__name__}: {cause}"
 
-    @one_thread()
-    def layers(self, look: Look) -> bytes | None:
-        """Encode the picture of all layers of this moment; None where there is nothing to show.
+    def layers(self, look: Look) -> bytes:
+        """Encode the picture of all layers of a moment; nothing (b"") where it is painted elsewhere, and comes from there.
 
         Raises:
             DataError: there is no such example.
             StoreError: the weights of that step were not kept.
         """
-        began, clock = time.perf_counter(), time.time()
-        now = look.at is None
-        if now:
-            self._interest = time.monotonic()
-        x, target = self._example(look.split, look.example)
-        moment = self._now() if look.at is None else self._then(look.at)
-        self._double.wear(moment)
-        gradients = self._gradients() if now and "weight_gradient" in look.what else None
-        found = self._double.look(x, target, layers=look.layers, what=look.what, gradients=gradients)
-        if now:
-            self._compare(found.seen)
-        sheet = Sheet()
-        entered, *layers = write([found.input, *found.seen], sheet, self._double.kinds, self._dead)
-        entered |= {"name": "input"} | self._as_people_see_it(look, sheet)
-        if self._classes:
-            entered["target"] = int(target)
-        for layer in layers:
-            if "weight_gradient" in layer:
-                layer["weight_gradient"]["of"] = "example" if gradients is None else "batch"
-        probabilities = found.scores.softmax(0).tolist() if self._classes else None
-        header = {
-            "kind": "layers",
-            "step": moment.step,
-            "example": look.example,
-            "split": look.split,
-            "at": look.at,
-            "loss": found.loss,
-            "probabilities": probabilities,
-            "layers": [entered, *layers],
-            "forward": found.forward * 1000,
-            "backward": found.backward * 1000,
-            "milliseconds": (time.perf_counter() - began) * 1000,
-            "time": clock,
-        }
-        return wire.pack(header, sheet.blobs())
+        sitting = self._sit(look)
+        if self._easel is not None and self._easel.paint(look.key, sitting):
+            return b""
+        return sitting.paint(self._double)
 
     def unseen(self) -> bytes | None:
         """Encode a few test examples with what the network says of them; None where there is nothing to show: a regression has no classes.
@@ -139,20 +108,17 @@ class Showing:
             return None
         chosen = self._walk.roll(-self._at)[:NUM_SURVEYED]
         self._at = (self._at + NUM_UNSEEN) % len(self._walk)
-        moment = self._now()
-        self._double.wear(moment, averaged=True)
-        probabilities, self._dead = self._double.survey(self._gallery.batch("test", chosen))
         shown = chosen[:NUM_UNSEEN]
-        sheet = Sheet()
-        pixels = self._gallery.pixels("test", shown)
-        blob = None if pixels is None else sheet.bytes(pixels)
-        header = {
-            "kind": "unseen",
-            "step": moment.step,
-            "examples": [self._said(int(n), p) for n, p in zip(shown, probabilities, strict=False)],
-            "blob": blob,
-        }
-        return wire.pack(header, sheet.blobs())
+        survey = Survey(
+            self._now(),
+            self._gallery.batch("test", chosen),
+            [self._told_of(int(number)) for number in shown],
+            self._gallery.pixels("test", shown),
+        )
+        if self._easel is not None and self._easel.survey(UNSEEN, survey, self._bury):
+            return b""
+        frame, self._dead = survey.paint(self._double)
+        return frame
 
     def answer(self, name: str, values: dict[str, Any]) -> Answer:
         """Answer a command of ``ANSWERS``.
@@ -197,10 +163,30 @@ class Showing:
             self._last = (split, number), self._gallery.example(split, number)
         return self._last[1]
 
-    def _as_people_see_it(self, look: Look, sheet: Sheet) -> Values:
+    def _sit(self, look: Look) -> Sitting:
+        """Gather what a picture is made of."""
+        clock, now = time.time(), look.at is None
+        if now:
+            self._interest = time.monotonic()
+        x, target = self._example(look.split, look.example)
+        moment = self._now() if look.at is None else self._then(look.at)
         pixels = self._gallery.pixels(look.split, torch.tensor([look.example]))
-        words = self._gallery.words(look.split, look.example)
-        return ({} if pixels is None else {"image": sheet.bytes(pixels[0])}) | ({} if words is None else {"text": words})
+        return Sitting(
+            look,
+            moment,
+            x,
+            target,
+            gradients=self._gradients() if now and "weight_gradient" in look.what else None,
+            before=next((tensors for step, tensors in self._steps if step == moment.step - 1), {}) if now else {},
+            dead=self._dead,
+            image=None if pixels is None else pixels[0],
+            words=self._gallery.words(look.split, look.example),
+            classes=bool(self._classes),
+            clock=clock,
+        )
+
+    def _bury(self, dead: Dead) -> None:
+        self._dead = dead
 
     def _note(self, event: Event) -> None:
         trainer, history = self._subject.trainer, self._history
@@ -253,7 +239,7 @@ class Showing:
     def _moment(self, values: dict[str, Any]) -> Moment:
         """Give the moment that a question is about: a kept step, the step of a picture, or now."""
         if values.get("at") is not None:
-            return self._then(_whole("at", values["at"]))
+            return self._then(whole("at", values["at"]))
         step = values.get("step")
         for moment in reversed(self._held.values()):
             if step is None or moment.step == step:
@@ -267,51 +253,24 @@ class Showing:
             spare = self._steps.pop(0)[1] if len(self._steps) > 1 else None
             self._steps.append((self._subject.trainer.step, copy(weights, spare)))
 
-    @torch.no_grad()
-    def _compare(self, layers: Iterable[LayerSeen]) -> None:
-        """Say how far the last step moved each layer's first weights, where they were copied before it."""
-        step = self._subject.trainer.step
-        before = next((tensors for number, tensors in self._steps if number == step - 1), {})
-        for layer in layers:
-            own = next(iter(layer.weights), "")
-            earlier = before.get(f"{layer.name}.{own}")
-            if earlier is not None:
-                size = float(earlier.norm())
-                change = float((self._double.net.get_parameter(f"{layer.name}.{own}") - earlier).norm())
-                layer.update_ratios[own] = change / size if size else math.inf
-
     def _gradients(self) -> Tensors | None:
         """Give the gradients that moved the weights in the last step; None before the first."""
         found = {name: p.grad for name, p in self._subject.trainer.net.named_parameters() if p.grad is not None}
         return found or None
 
-    @one_thread()
     def _explain(self, values: dict[str, Any]) -> Answer:
-        """Explain a number of a layer's output ("activation"), of its gradient, or of the gradient of a weight.
-
-        ``{"layer", "place", "example", "split", "backward", "of", "step" or "at"}``; ``of`` names the weight: "kernels", "weights", "bias".
-        The answer says what it cost, so that whoever asks ahead of a person can ask less.
-        """
-        began = time.perf_counter()
-        moment = self._moment(values)
-        x, target = self._example(str(values.get("split", "test")), _whole("example", values.get("example", 0)))
-        layer, place = str(values.get("layer", "")), _place(values.get("place"))
-        self._double.wear(moment)
-        told: Values = {"step": moment.step, "layer": layer}
-        if values.get("backward"):
-            of = str(values.get("of") or "output")
-            told["record"] = self._double.explain_gradient(layer, x, target, place, of).to_values()
-        else:
-            told["record"] = self._double.explain(layer, x, place).to_values(inputs=False)
-        return told | {"milliseconds": (time.perf_counter() - began) * 1000}
+        """Answer a ``Question``."""
+        question = Question.read(values)
+        x, target = self._example(question.split, question.example)
+        return question.answer(self._double, self._moment(values), x, target)
 
     def _augmented(self, values: dict[str, Any]) -> Answer:
         """Show a training image as the next epochs will meet it. ``{"number": of copies, "example"}`` -> images (N, H, W, C) in a blob."""
-        count = min(MOST_IMAGES, max(1, _whole("number", values.get("number", 16))))
+        count = min(MOST_IMAGES, max(1, whole("number", values.get("number", 16))))
         experiment, dataset = self._subject.experiment, self._subject.dataset
         if not isinstance(dataset, Dataset):
             raise DataError(f"{dataset.name} holds no images: there is nothing to be mirrored or moved; use another run")
-        number = _whole("example", values.get("example", 0))
+        number = whole("example", values.get("example", 0))
         self._gallery.check("train", number)
         vary = Augmenter(
             experiment.augmentation, dataset.train, dataset.statistics, normalise=experiment.data.normalise, seed=experiment.seed
@@ -335,17 +294,17 @@ class Showing:
         probabilities = self._double.probabilities(x)[0]
         sheet = Sheet()
         blob = sheet.bytes(pixels.numpy())
-        return {"step": moment.step, "top": _best(probabilities, _whole("top", values.get("top", 3))), "image": blob}, sheet.blobs()
+        return {"step": moment.step, "top": best(probabilities, whole("top", values.get("top", 3))), "image": blob}, sheet.blobs()
 
     def _confusion(self, values: dict[str, Any]) -> Answer:
         """Show the test examples of one class that were taken for another, with the weights that were measured."""
         classes = self._classes
-        true, said = _whole("true", values.get("true")), _whole("said", values.get("said"))
+        true, said = whole("true", values.get("true")), whole("said", values.get("said"))
         if max(true, said) >= len(classes):
             raise DataError(f"there are {len(classes)} classes: expected numbers from 0 to {len(classes) - 1}, got {true} and {said}")
         moment = self._measured or self._now()
         if values.get("at") is not None:
-            moment, self._answers = self._then(_whole("at", values["at"])), {}
+            moment, self._answers = self._then(whole("at", values["at"])), {}
         numbers = (self._gallery.targets("test") == true).nonzero().flatten()
         if true not in self._answers:
             self._double.wear(moment, averaged=True)
@@ -360,13 +319,11 @@ class Showing:
         sheet = Sheet()
         pixels = self._gallery.pixels("test", numbers[order])
         blob = None if pixels is None else sheet.bytes(pixels)
-        found = [self._said(int(n), p) for n, p in zip(numbers[order], probabilities[order], strict=True)]
+        found = [answered(*self._told_of(int(n)), p) for n, p in zip(numbers[order], probabilities[order], strict=True)]
         return {"step": moment.step, "true": true, "said": said, "count": len(taken), "examples": found, "images": blob}, sheet.blobs()
 
-    def _said(self, number: int, probabilities: Tensor) -> Values:
-        words = self._gallery.words("test", number)
-        own: Values = {"number": number, "target": int(self._gallery.targets("test")[number]), "top": _best(probabilities, 3)}
-        return own if words is None else own | {"text": words}
+    def _told_of(self, number: int) -> tuple[int, int, str | None]:
+        return number, int(self._gallery.targets("test")[number]), self._gallery.words("test", number)
 
 
 def to_pixels(images: Tensor, statistics: Statistics, normalise: str) -> npt.NDArray[np.uint8]:
@@ -377,20 +334,3 @@ def to_pixels(images: Tensor, statistics: Statistics, normalise: str) -> npt.NDA
     shape = (1, channels, 1, 1)
     shares = images.float() * torch.tensor(spread).view(shape) + torch.tensor(mean).view(shape)
     return np.asarray((shares * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
-
-
-def _best(probabilities: Tensor, count: int) -> list[list[Any]]:
-    best = probabilities.topk(min(max(1, count), len(probabilities)))
-    return [[int(i), float(p)] for p, i in zip(best.values, best.indices, strict=True)]
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
-        raise SpecError(f"{name} is a whole number from 0 on, got {value!r:.40}; give one")
-    return value
-
-
-def _place(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, list | tuple) or len(value) > 8:
-        raise SpecError(f"place is a list of whole numbers, as [3, 10, 12], got {value!r:.40}; give one")
-    return tuple(_whole("each number of place", at) for at in value)

@@ -18,6 +18,7 @@ from vitral.events import Event, to_json
 from vitral.runtime import run as runtime
 from vitral.runtime.channel import Channel
 from vitral.runtime.choice import choose
+from vitral.runtime.easel import Easel
 from vitral.runtime.looks import wish
 from vitral.runtime.pictures import Pictures
 from vitral.runtime.run import Run
@@ -52,21 +53,24 @@ class Stage:
         self._later: deque[dict[str, Any] | None] = deque()
         self._leaving = self._nudged = self._epoch_over = False
         self._progress_due = 0.0
+        self._easel = Easel(channel)
+        channel.divert = self._easel.takes
         self._pictures = Pictures(self._tell_picture, lambda note: self._channel.tell({"what": "note", "note": note}))
 
     def live(self, first: dict[str, Any]) -> None:
         """Begin as the first command says, and go on until the server leaves or sends away."""
         self._next = first
-        while self._next is not None and not self._leaving:
-            command, self._next = self._next, None
-            try:
-                self._begin(command)
-            except VitralError as cause:
-                self._channel.tell({"what": "refused", "error": str(cause)})
-                return
-            if self._run is not None and not self._train(self._run):
-                return
-            self._rest()
+        with contextlib.closing(self._easel):
+            while self._next is not None and not self._leaving:
+                command, self._next = self._next, None
+                try:
+                    self._begin(command)
+                except VitralError as cause:
+                    self._channel.tell({"what": "refused", "error": str(cause)})
+                    return
+                if self._run is not None and not self._train(self._run):
+                    return
+                self._rest()
 
     @property
     def step(self) -> int:
@@ -140,7 +144,9 @@ class Stage:
             self._subject = Subject(run.id, run.experiment, run.dataset, run.trainer, run.folder)
             run.trainer.meanwhile = self._meanwhile
         assert self._subject is not None
-        self._showing = Showing(self._subject)
+        paints = self._run is not None and self._subject.trainer.precision.device.type == "cpu"
+        self._easel.begin(self._subject.experiment if paints else None)
+        self._showing = Showing(self._subject, self._easel)
         self._pictures.forget()
         self._goal = "pause" if command.get("paused") else "run"
         self.state = ("paused" if self._goal == "pause" else "learning") if self._run else "resting"
@@ -202,14 +208,20 @@ class Stage:
         commands = self._channel.commands
         while self._later:
             self._handle(self._later.popleft())
-        timeout = self._pictures.seconds_to_wait(self.step) if wait else None
+        self._easel.attend(self._pictures.wanted)
+        timeout = self._seconds_to_wait() if wait else None
         with contextlib.suppress(queue.Empty):
             if wait:
                 self._handle(commands.get(timeout=timeout))
             while not commands.empty():
                 self._handle(commands.get_nowait())
-        if self._showing is not None and not self._leaving:
+        if self._showing is not None and not self._leaving and not self._easel.seconds_to_wait:
             self._pictures.show(self._showing, self.step, training=self.state == "learning")
+
+    def _seconds_to_wait(self) -> float | None:
+        """Say how long there is nothing to do for a run that does not learn; a picture that is under way says when it is done."""
+        until_due = self._pictures.seconds_to_wait(self.step)
+        return None if until_due is None else max(until_due, self._easel.seconds_to_wait)
 
     def _meanwhile(self) -> None:
         """Between two batches of a measurement, answer what does not concern the network that is measured; the rest waits for its end."""
@@ -232,6 +244,8 @@ class Stage:
                 self._pictures.look([wish(values) for values in looks])
             case {"do": "taken", "key": key}:
                 self._pictures.taken(key)
+            case {"do": "painted", "key": key, "error": error}:
+                self._pictures.painted(key, error)
             case {"do": "start" | "resume" | "open"}:
                 if self._run is None or self._run.ended is not None:
                     self._next = command
@@ -255,6 +269,7 @@ class Stage:
     def _let_go(self) -> None:
         if self._showing is not None:
             self._showing.close()
+        self._easel.begin(None)
         self._run = self._subject = self._showing = None
 
     def _tell_state(self, state: str, note: str = "") -> None:

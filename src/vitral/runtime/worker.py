@@ -7,20 +7,17 @@ its turn for seconds, the one that watches the input too, so that on Linux the k
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
 
 from vitral.runtime.channel import Channel
-
-PR_SET_PDEATHSIG = 1
-"""Of Linux' sys/prctl.h."""
+from vitral.runtime.parent import end_with_the_parent
 
 
 def main() -> None:
     """Live through one run, or several one after another."""
-    _end_with_the_server(signal.SIGKILL)
+    end_with_the_parent(signal.SIGKILL)
     up = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not come between two letters
     channel = Channel(os.fdopen(os.dup(0), "rb"), up)
@@ -30,26 +27,11 @@ def main() -> None:
     from vitral.runtime.commands import obey  # loads torch: the pipe is watched already
     from vitral.runtime.stage import Stage
 
-    _end_with_the_server(0)  # from here on there may be something to save; the channel says when
+    end_with_the_parent(0)  # from here on there may be something to save; the channel says when
     Stage(channel, obey).live(first)
     channel.close()
     sys.stderr.flush()
     os._exit(0)  # all is saved; taking torch apart would take seconds on a busy machine
-
-
-def _end_with_the_server(number: int) -> None:
-    """Ask the kernel for this signal at the moment when the server ends, or for none (0); only Linux can do it."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-    import select
-
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-    line = select.poll()
-    line.register(0, 0)
-    if number and any(event & select.POLLHUP for _, event in line.poll(0)):
-        os._exit(3)  # it had ended before we asked
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from vitral.runtime import pipe
 
 BUFFER = 1 << 20
-PIPE_SIZE = 1 << 20
 SECONDS_TO_LEAVE = 5.0
 COMMAND = ("-P", "-m", "vitral.runtime.worker")
 """Python's arguments; -P: never import from the folder that the server happens to be called in."""
@@ -135,9 +134,7 @@ class Worker:
         return f"the run's process was ended by {name}"
 
     def _widen(self) -> None:
-        """Let a whole picture fit into the pipe (Linux), so that it comes over in one go."""
-        with contextlib.suppress(ImportError, AttributeError, OSError):
-            import fcntl
-
+        """Let a whole picture fit into the pipe."""
+        with contextlib.suppress(AttributeError):
             transport: Any = self._process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
-            fcntl.fcntl(transport.get_extra_info("pipe"), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+            pipe.widen(transport.get_extra_info("pipe"))

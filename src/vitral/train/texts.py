@@ -13,7 +13,7 @@ from torch import Tensor
 from vitral.data.streams import Scored, Streams
 from vitral.data.text import Text
 from vitral.events import Evaluated
-from vitral.nets.loss import criterion
+from vitral.nets.loss import comparison, criterion
 from vitral.nets.net import Net
 from vitral.spec.experiment import Experiment
 from vitral.spec.network import Softmax, Tokens
@@ -40,7 +40,7 @@ class TextLessons(Lessons):
         assert isinstance(experiment.network.input, Tokens)
         self._text, self._precision = text, precision
         self._length = experiment.network.input.length
-        self._criterion = criterion(experiment.network.loss)
+        self._criterion = comparison(experiment.network)
         self._streams: Streams | None = None
 
     @property
@@ -68,7 +68,7 @@ class TextLessons(Lessons):
 
     def loss(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Give the mean loss of a symbol, in nats, for scores (B, T, V)."""
-        return self._criterion(scores.flatten(0, 1), targets.flatten())
+        return self._criterion(scores, targets)
 
     def count_correct(self, scores: Tensor, targets: Tensor) -> int:
         """Count the symbols whose likeliest prediction came true."""
