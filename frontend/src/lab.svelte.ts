@@ -66,7 +66,9 @@ class Laboratory {
   private plain: Lesson = defaults([], false);
   private waiting: Picture | null = null;
   private due = 0;
-  /** Events were taken; they are drawn with the next picture, or by themselves when this time is over. */
+  /** When the last picture was put on the page. */
+  private shownAt = -Infinity;
+  /** While pictures come, events that were taken are drawn with the next one, or by themselves when this time is over. */
   private news: ReturnType<typeof setTimeout> | undefined;
 
   words: Words = $derived(this.lesson.language === "es" ? es : en);
@@ -382,7 +384,8 @@ class Laboratory {
       if (event.event === "run_started") this.keepExample(event.num_test, event.unit);
       if (event.event === "control_changed") this.controls = { ...this.controls, [event.name]: event.after };
     }
-    this.news ??= setTimeout(() => this.redraw(), COMPANY);
+    if (performance.now() - this.shownAt > 1000) this.tick++;
+    else this.news ??= setTimeout(() => this.redraw(), COMPANY);
   }
 
   /** Put what has come on the page, once a drawn frame at most. */
@@ -404,6 +407,7 @@ class Laboratory {
     if (picture.at !== undefined && !asked) return; // of the moment before: it would be shown under the wrong name
     this.past.take(picture);
     this.picture = picture;
+    this.shownAt = performance.now();
   }
 }
 
