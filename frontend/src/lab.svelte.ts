@@ -27,6 +27,7 @@ import type { Said } from "./words/said";
 
 const RATE = 10; // pictures a second
 const COMPANY = 80; // milliseconds that curves and figures wait for a picture: drawn together they cost the machine that trains half as much
+const HELD = 250; // milliseconds that a picture waits at most for the answer to a click
 
 class Laboratory {
   lesson: Lesson = $state(defaults([], false));
@@ -395,6 +396,10 @@ class Laboratory {
 
   private show(): void {
     this.due = 0;
+    if (this.arithmetic.asking && performance.now() - this.shownAt < HELD) {
+      this.redraw(); // whoever has clicked is answered first
+      return;
+    }
     if (this.news !== undefined) {
       clearTimeout(this.news);
       this.news = undefined;
