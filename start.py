@@ -62,17 +62,17 @@ def install(*what: str) -> None:
         sys.exit(f"start.py: {cure} and give the same command again")
 
 
-def main(command: str = "open", *options: str) -> int:
-    """Set up what ``command`` needs and run it; gives the exit code."""
+def main(command: str = "open", *options: str) -> int | str:
+    """Set up what ``command`` needs and run it; gives the exit code, or which checks failed: that is said last and ends with 1."""
     set_up("test" if command == "test" else "")
     os.environ["VITRAL_COMMAND"] = f"python3 {sys.argv[0]}"  # so that what Vitral says to type next works as it stands
     vitral = [PYTHON, "-m", "vitral.cli", command, *options]
-    if command != "test" and os.name != "nt":
-        os.execv(PYTHON, vitral)
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the child's affair: it saves its work first
+    if command != "test":
+        return subprocess.call(vitral) if os.name == "nt" else os.execv(PYTHON, vitral)  # execv comes with signals as they were
     checks = [["pytest", *options]] if options else [check.split() for check in CHECKS]
-    tools = [[shutil.which(name, path=str(BIN)), *rest] for name, *rest in checks] if command == "test" else [vitral]
-    return max([subprocess.call(tool, cwd=HOUSE if command == "test" else None) for tool in tools])
+    failed = [" ".join(check) for check in checks if subprocess.call([shutil.which(check[0], path=str(BIN)), *check[1:]], cwd=HOUSE)]
+    return f"start.py: failed: {', '.join(failed)}; see what each said above" if failed else 0
 
 
 if __name__ == "__main__":

@@ -169,6 +169,7 @@ async def speed(server: Server, given: argparse.Namespace) -> None:
             f"{MANY} viewers and a stuck one": lambda: audience(server, 1, 1, MANY - 1),
             "a browser": browsing,
         }
+
         async def come(name: str) -> int:
             return int(await page.value("window.come")) if kinds[name] is browsing else 0
 
