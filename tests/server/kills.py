@@ -1,10 +1,11 @@
-"""SIGKILL the server, or a run's process, while it learns, writes its book and takes uploads; then look at what is left."""
+"""SIGKILL the server, or a run's process, while it learns, is watched, writes its book and takes uploads; then look at what is left."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import io
+import json
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import house
 import httpx
+import websockets.sync.client
 from PIL import Image
 
 from vitral.runtime import workspace as place
@@ -27,9 +29,10 @@ ARGUMENTS = ("edges", "--set", "training.epochs=1000000", "--set", "training.bat
 
 @dataclass
 class Report:
-    """What happened: how often, how long the processes took to end, and which promises were broken."""
+    """What happened: how often, with a painter at work or not, how long the processes took to end, and which promises were broken."""
 
     kills: int = 0
+    painters: int = 0
     uploads: int = 0
     cut_uploads: int = 0
     steps: int = 0
@@ -38,7 +41,7 @@ class Report:
 
     def __str__(self) -> str:
         slowest = max(self.seconds_to_end, default=0.0)
-        found = f"{self.kills} kills, {self.steps:,} steps learned, {self.uploads} uploads whole, {self.cut_uploads} cut"
+        found = f"{self.kills} kills, {self.painters} of them beside a painter, {self.steps:,} steps learned, {self.uploads} uploads whole, {self.cut_uploads} cut"
         return f"{found}; the last process ended after at most {slowest:.2f} s; {len(self.failures)} promises broken"
 
 
@@ -71,6 +74,31 @@ class Bringer:
                 self._report.cut_uploads += 1
 
 
+class Viewer:
+    """Looks at every picture, from a thread, until the line is cut: a run that is watched has a painter beside it, after two seconds."""
+
+    def __init__(self, server: house.Server) -> None:
+        self._address = f"{server.address.replace('http', 'ws', 1)}/ws/runs/current?from=0"
+        self._headers = server.headers
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._thread.join(30)
+
+    def _look(self) -> None:
+        with (
+            contextlib.suppress(OSError, websockets.WebSocketException),
+            websockets.sync.client.connect(
+                self._address, additional_headers=self._headers, max_size=None, proxy=None, compression=None
+            ) as line,
+        ):
+            line.send(json.dumps({"kind": "look", "id": 1, "rate": 10, "example": 0, "split": "test"}))
+            for frame in line:
+                if b'"state":"lost"' in bytes(frame[:4096]):
+                    return
+
+
 def run(root: Path, kills: int, *, seed: int = 0, tell: Callable[[str], None] = lambda line: None) -> Report:
     """Let one run live through so many kills, two of three of the server, the others of the run's own process.
 
@@ -88,18 +116,22 @@ def run(root: Path, kills: int, *, seed: int = 0, tell: Callable[[str], None] = 
                 with server.client() as client:
                     found = _wait_until_it_learns(client)
                 known = found["id"]
-                bringer = Bringer(server, report, draw)
-                time.sleep(draw.uniform(0, 2.5))
-                workers = house.children(server.process.pid)
+                bringer, viewer = Bringer(server, report, draw), Viewer(server)
+                time.sleep(draw.uniform(0, 6))
+                started = _below(server.process.pid)
                 of_server = draw.random() < 2 / 3
-                victims = [server.process.pid] if of_server else [pid for pid in workers if is_run(pid)]
+                runs = [pid for pid in started if runs_as(pid, "worker")]
+                victims = [server.process.pid] if of_server else runs
+                report.painters += any(runs_as(pid, "painter") for pid in started)
+                ended = started if of_server else [one for run in runs for one in (run, *_below(run))]
                 for victim in victims:
                     os.kill(victim, signal.SIGKILL)
                 killed_at = time.monotonic()
                 if of_server:
                     server.process.wait(30)
-                _wait_for_the_end(report, workers if of_server else victims, killed_at)
+                _wait_for_the_end(report, ended, killed_at)
                 bringer.end()
+                viewer.end()
                 report.kills += 1
                 saved = _judge(report, space, known, saved, f"kill {report.kills}")
                 tell(f"{report}")
@@ -112,11 +144,16 @@ def run(root: Path, kills: int, *, seed: int = 0, tell: Callable[[str], None] = 
     return report
 
 
-def is_run(process: int) -> bool:
-    """Say whether a process is a run's own."""
+def runs_as(process: int, part: str) -> bool:
+    """Say whether a process is a run's own ("worker"), or its painter."""
     with contextlib.suppress(OSError):
-        return b"vitral.runtime.worker" in Path(f"/proc/{process}/cmdline").read_bytes()
+        return f"vitral.runtime.{part}".encode() in Path(f"/proc/{process}/cmdline").read_bytes()
     return False
+
+
+def _below(process: int) -> list[int]:
+    """Give what a process has started, and what that has started."""
+    return [one for child in house.children(process) for one in (child, *_below(child))]
 
 
 def _wait_until_it_learns(client: httpx.Client) -> dict[str, object]:
