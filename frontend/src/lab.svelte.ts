@@ -1,6 +1,7 @@
 /** What the page knows: the run it looks at, the newest pictures, the curves, and what a person chose to see. One for the whole page. */
 
 import { Arithmetic, type Question } from "./arithmetic.svelte";
+import { Beat } from "./beat.svelte";
 import { Curves } from "./curves";
 import { augments, classifies } from "./experiment";
 import { seenBy, type Area } from "./field";
@@ -43,7 +44,7 @@ class Laboratory {
   controls: Controls = $state.raw({});
   picture: Picture | null = $state.raw(null);
   unseen: Unseen | null = $state.raw(null);
-  /** Grows with every event taken; curves and figures are read anew. */
+  /** Grows when events have been taken; figures are read anew. */
   tick = $state(0);
   hover: Spot | null = $state.raw(null);
   /** Where on the screen the pointed cell is, for the label beside it. */
@@ -54,6 +55,8 @@ class Laboratory {
   private refused = $state(false);
   missing = $state(false);
 
+  /** Curves, and whatever else moves slowly, are read anew with it. */
+  readonly beat = new Beat();
   curves = new Curves();
   standing = new Standing();
   readonly notes = new Notes();
@@ -321,6 +324,7 @@ class Laboratory {
     this.missing = false;
     this.past = new Past();
     this.tick++;
+    this.beat.now();
   }
 
   private take(frame: Frame): void {
@@ -385,7 +389,7 @@ class Laboratory {
       if (event.event === "run_started") this.keepExample(event.num_test, event.unit);
       if (event.event === "control_changed") this.controls = { ...this.controls, [event.name]: event.after };
     }
-    if (performance.now() - this.shownAt > 1000) this.tick++;
+    if (performance.now() - this.shownAt > 1000) this.turn();
     else this.news ??= setTimeout(() => this.redraw(), COMPANY);
   }
 
@@ -403,7 +407,7 @@ class Laboratory {
     if (this.news !== undefined) {
       clearTimeout(this.news);
       this.news = undefined;
-      this.tick++;
+      this.turn();
     }
     const picture = this.waiting;
     if (!picture) return;
@@ -413,6 +417,12 @@ class Laboratory {
     this.past.take(picture);
     this.picture = picture;
     this.shownAt = performance.now();
+    this.beat.touch();
+  }
+
+  private turn(): void {
+    this.tick++;
+    this.beat.touch();
   }
 }
 
