@@ -28,6 +28,7 @@ __all__ = [
     "Counter",
     "Server",
     "audience",
+    "children",
     "interval",
     "kilobytes_of",
     "open_server",

@@ -2,9 +2,9 @@
 
     python bench/page.py speed [--rounds 12] [--seconds 4]     a run unwatched, with one viewer, with 30 and a stuck one, with a browser
     python bench/page.py browser [--seconds 20]                first picture, drawn updates, step to pixels, pointing, clicking
-    python bench/page.py soak [--minutes 10]                   memory of both processes with 30 viewers
+    python bench/page.py soak [--minutes 10]                   memory of all its processes with 30 viewers
 
-A real laboratory learns the default experiment (CIFAR-10, on one thread) in a folder of its own; the viewers are lines without a page, or a headless
+A real laboratory learns the default experiment (CIFAR-10, on ``--threads``, one unless told) in a folder of its own; the viewers are lines without a page, or a headless
 Chromium. ``speed`` takes a block of each kind in turn within one run, the order turned round every other time, and gives paired ratios of
 neighbours: the median and its 95 % interval (bootstrap). The run's own seconds are those of its process, all threads: another program on the
 machine is not in them, a browser on the same two cores is in the clock's alone.
@@ -30,7 +30,21 @@ from typing import Any
 from playwright.async_api import Browser, Page, async_playwright
 
 import window as plain
-from audience import QUIET, Counter, Server, audience, interval, kilobytes_of, open_server, ratio, seconds_below, slope, spread, worker_of
+from audience import (
+    QUIET,
+    Counter,
+    Server,
+    audience,
+    children,
+    interval,
+    kilobytes_of,
+    open_server,
+    ratio,
+    seconds_below,
+    slope,
+    spread,
+    worker_of,
+)
 from vitral.server.static import FOLDER
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
@@ -277,11 +291,12 @@ async def answers(page: Page, when: str, cells: int) -> None:
 
 
 async def soak(server: Server, given: argparse.Namespace) -> None:
-    """Hold 30 viewers and look at the memory of both processes."""
+    """Hold 30 viewers and look at the memory of the server, the run and its painter."""
     await learning(server)
-    points: dict[str, list[tuple[float, float]]] = {"server": [], "run's process": []}
-    numbers = {"server": server.process.pid, "run's process": worker_of(server)}
     async with audience(server, MANY) as viewers:
+        await asyncio.sleep(SECONDS_TO_COME)
+        numbers = {"server": server.process.pid, "run's process": (run := worker_of(server)), "painter": children(run)[0]}
+        points: dict[str, list[tuple[float, float]]] = {name: [] for name in numbers}
         began = time.monotonic()
         while (minutes := (time.monotonic() - began) / 60) < given.minutes:
             for name, number in numbers.items():
@@ -306,13 +321,14 @@ def main() -> None:
     words.add_argument("--opens", type=int, default=10, help="how many times the page is opened anew")
     words.add_argument("--cells", type=int, default=60, help="how many cells are pointed at; every other one is clicked")
     words.add_argument("--minutes", type=float, default=10)
+    words.add_argument("--threads", type=int, default=1, help="that the run learns on")
     given = words.parse_args()
     given.seconds = given.seconds or {"speed": 4.0}.get(given.what, 20.0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the laboratory would outlive this and learn on
     with TemporaryDirectory() as folder:
         place = Path(folder) / "workspace"
         place.mkdir()
-        with open_server(place, real=True, arguments=tuple(QUIET)) as server:
+        with open_server(place, real=True, arguments=tuple(QUIET), threads=given.threads) as server:
             asyncio.run({"speed": speed, "browser": browser, "soak": soak}[given.what](server, given))
 
 

@@ -15,6 +15,7 @@ import type {
   Answer, Controls, Hello, LabEvent, Layers, Picture, RunState, Seen, SeenLayer, StateTold, Unseen,
 } from "./protocol";
 import { rangesOf, type Range } from "./ranges";
+import { usual } from "./refresh";
 import { list } from "./runs";
 import type { Theme } from "./scale";
 import { Line, type Connection } from "./socket";
@@ -26,7 +27,6 @@ import { es } from "./words/es";
 import { heard, reasonOf } from "./words/heard";
 import type { Said } from "./words/said";
 
-const RATE = 10; // pictures a second
 const COMPANY = 80; // milliseconds that curves and figures wait for a picture: drawn together they cost the machine that trains half as much
 const HELD = 250; // milliseconds that a picture waits at most for the answer to a click
 
@@ -88,6 +88,8 @@ class Laboratory {
   /** Somebody may command it: the line is open and the run has not ended. */
   alive = $derived(this.connection === "open" && (this.running || this.phase === "paused"));
   layers: readonly LabLayer[] = $derived(arrange(this.hello));
+  /** Updates of the maps a second where nobody has chosen. */
+  usualRefresh = $derived((void this.tick, usual(this.standing.start, location.hostname, navigator.hardwareConcurrency)));
   /** It tells classes apart, as far as is known. */
   classifies = $derived(!this.hello?.experiment || this.hello.classes.length > 0 || (!this.picture && classifies(this.hello.experiment)));
   /** A run at rest, whose network is on its way from its last checkpoint. */
@@ -298,10 +300,11 @@ class Laboratory {
 
   /** Tell the server what this viewer wants to see. */
   private look(): void {
-    const { example, shows, view, step } = this.lesson;
+    const { example, shows, view, step, refresh } = this.lesson;
+    const rate = refresh ?? this.usualRefresh;
     if (this.connection !== "open") return;
     const train = view === "train";
-    this.ask("look", { rate: RATE, example, split: "test", at: step, layers: train ? null : [], what: train ? shows : [] }).catch((cause: Error) => {
+    this.ask("look", { rate, example, split: "test", at: step, layers: train ? null : [], what: train ? shows : [] }).catch((cause: Error) => {
       if (cause.message === "offline") return;
       this.complain(cause);
       if (step !== null) this.lesson.step = null;

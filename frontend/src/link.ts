@@ -2,6 +2,7 @@
 
 import { WHATS, type What } from "./protocol";
 import type { Language } from "./numbers";
+import { RATES } from "./refresh";
 import type { Theme } from "./scale";
 
 export type View = "train" | "runs";
@@ -25,6 +26,8 @@ export interface Lesson {
   size: number;
   /** First-layer kernels in colour. */
   colour: boolean;
+  /** Times a second that the maps are drawn anew; null as often as is usual there. */
+  refresh: number | null;
 }
 
 export const SIZES = [1, 2, 3, 4] as const;
@@ -35,7 +38,7 @@ export function defaults(languages: readonly string[], dark: boolean): Lesson {
   const wished = languages.find((tag) => /^(es|en)\b/i.test(tag)) ?? "en";
   return {
     view: "train", run: null, language: /^es/i.test(wished) ? "es" : "en", theme: dark ? "dark" : "light", lecture: false, scale: "layer",
-    shows: [...WHATS], folds: [], example: 17, step: null, size: 2, colour: true,
+    shows: [...WHATS], folds: [], example: 17, step: null, size: 2, colour: true, refresh: null,
   };
 }
 
@@ -49,6 +52,7 @@ export function read(search: string, otherwise: Lesson): Lesson {
   const theme = query.get("theme");
   const view = query.get("view") as View | null;
   const size = whole(query.get("size"));
+  const refresh = whole(query.get("refresh"));
   return {
     ...otherwise,
     view: view && VIEWS.includes(view) ? view : otherwise.view,
@@ -63,6 +67,7 @@ export function read(search: string, otherwise: Lesson): Lesson {
     step: whole(query.get("step")) ?? otherwise.step,
     size: size && size >= 1 && size <= 4 ? size : otherwise.size,
     colour: query.has("colour") ? query.get("colour") !== "0" : otherwise.colour,
+    refresh: RATES.find((rate) => rate === refresh) ?? otherwise.refresh,
   };
 }
 
@@ -84,5 +89,6 @@ export function write(lesson: Lesson, plain: Lesson): string {
   put("step", lesson.step, null);
   put("size", lesson.size, plain.size);
   put("colour", lesson.colour ? 1 : 0, 1);
+  put("refresh", lesson.refresh, null);
   return `?${query}`.replaceAll("%2C", ",");
 }

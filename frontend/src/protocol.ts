@@ -77,7 +77,7 @@ export interface Hello {
 /** The events of `vitral.events`, as far as the page reads them. */
 export type LabEvent =
   | { readonly event: "run_started"; readonly step: number; readonly unit?: "images" | "characters" | "sequences" | "examples"; readonly num_train: number; readonly num_test: number; readonly num_steps: number;
-      readonly batch_size: number; readonly num_parameters: number; readonly device: string; readonly precision: string; readonly seed: number;
+      readonly batch_size: number; readonly num_parameters: number; readonly device: string; readonly num_threads?: number; readonly precision: string; readonly seed: number;
       readonly data: string; readonly notes: readonly string[]; readonly exact: boolean }
   | { readonly event: "batch_done"; readonly step: number; readonly epoch: number; readonly loss: number | null; readonly penalty: number | null;
       readonly num_correct: number | null; readonly num_examples: number; readonly learning_rate: number; readonly seconds: number;

@@ -11,7 +11,7 @@ it("takes the browser's first language that the page speaks", () => {
 it("opens what it wrote", () => {
   const lesson: Lesson = {
     ...plain, view: "runs", run: "default-20261125-001", language: "en", theme: "dark", lecture: true, scale: "common", shows: ["activation", "weight"],
-    folds: ["relu1", "block1.conv2"], example: 42, step: 1024, size: 4, colour: false,
+    folds: ["relu1", "block1.conv2"], example: 42, step: 1024, size: 4, colour: false, refresh: 4,
   };
   expect(read(write(lesson, plain), plain)).toEqual(lesson);
   expect(read(write(plain, plain), plain)).toEqual(plain);
@@ -22,5 +22,5 @@ it("opens what it wrote", () => {
 it("keeps what is as by default out of the address", () => expect(write(plain, plain)).toBe("?lang=es"));
 
 it("takes nothing wrong from an address", () => {
-  expect(read("?lang=xx&theme=pink&size=9&example=-1&step=abc&show=activation,evil&view=admin&run=../../etc", plain)).toEqual({ ...plain, shows: ["activation"] });
+  expect(read("?lang=xx&theme=pink&size=9&refresh=3&example=-1&step=abc&show=activation,evil&view=admin&run=../../etc", plain)).toEqual({ ...plain, shows: ["activation"] });
 });

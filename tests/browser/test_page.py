@@ -68,6 +68,36 @@ def test_nothing_sticks_out_sideways(visit: Any, window: str, query: str) -> Non
     page = visit(viewport={"width": width, "height": height}).open(query)
     page.wait_for_timeout(600)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # nor out of its own place: a curve over its neighbour, a figure without its unit
+    assert (
+        page.evaluate("""[...document.querySelectorAll('.chart, .figures dd')]
+        .filter((part) => part.scrollWidth > part.clientWidth + 1).map((part) => part.textContent)""")
+        == []
+    )
+
+
+def test_how_often_the_maps_are_drawn_can_be_chosen_and_is_in_the_link(visit: Any) -> None:
+    visitor = visit()
+    asked: list[float] = []
+
+    def hear(frame: str) -> None:
+        if '"kind":"look"' in frame:
+            asked.append(json.loads(frame)["rate"])
+
+    visitor.page.on("websocket", lambda line: line.on("framesent", hear))
+    page = visitor.open("lang=es")
+    assert asked[-1] in (4, 10), "as suits the machine"
+    chooser = page.get_by_label("Refresco")
+    chooser.select_option("1/s")
+    page.wait_for_url("**refresh=1*")
+    page.wait_for_timeout(200)
+    assert asked[-1] == 1
+    page.reload()
+    page.locator(".layer").first.wait_for()
+    assert chooser.locator("option:checked").inner_text() == "1/s"
+    assert asked[-1] == 1
+    chooser.select_option(index=0)
+    page.wait_for_function("() => !location.search.includes('refresh')")
 
 
 @pytest.mark.parametrize(

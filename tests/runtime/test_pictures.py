@@ -31,6 +31,19 @@ class Machine:
             pictures.show(self, step, training=True)  # type: ignore[arg-type]
 
 
+def test_a_slow_first_picture_is_not_followed_by_seconds_of_rest() -> None:
+    machine = Machine(0.1, 0.1)
+    pictures = Pictures(lambda key, frame: None, pytest.fail, clock=lambda: machine.now, effort=lambda: machine.worked)
+    pictures.look([wish({"rate": 60})])
+    machine.learn(pictures, 0.2)
+    assert len(machine.made) == 1
+    machine.wall = machine.processor = 0.005  # everything is warm now
+    machine.learn(pictures, 2)
+    second, third = machine.made[1:3]
+    assert second - machine.made[0] < 0.3
+    assert third - second == pytest.approx(0.005 / SHARE, abs=0.01)
+
+
 @pytest.mark.parametrize(("wall", "processor", "counted"), [(0.005, 0.005, 0.005), (0.004, 0.008, 0.004), (0.05, 0.005, 0.005)])
 def test_pictures_take_their_share_of_the_time_and_no_more(wall: float, processor: float, counted: float) -> None:
     machine = Machine(wall, processor)

@@ -159,13 +159,13 @@ class Door:
 class Server(Door):
     """A laboratory in a process of its own; ``real`` runs train with torch, the others are puppets."""
 
-    def __init__(self, workspace: Path, *, real: bool = False, arguments: tuple[str, ...] = (), port: int = 0) -> None:
+    def __init__(self, workspace: Path, *, real: bool = False, arguments: tuple[str, ...] = (), port: int = 0, threads: int = 1) -> None:
         self.workspace = workspace
         program = ["-m", "vitral.cli", "open", "--no-browser"] if real else [str(HERE / "open_puppets.py")]
         command = [sys.executable, *program, "--workspace", str(workspace), "--port", str(port), *arguments]
         self._log = (workspace.parent / f"{workspace.name}.log").open("a+b")
         self._begin = self._log.seek(0, os.SEEK_END)
-        quiet = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        quiet = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, env=quiet, start_new_session=True)
         self.link = self._wait_for_link()
         self.enter()

@@ -18,6 +18,8 @@ from vitral.errors import VitralError
 from vitral.runtime.looks import UNSEEN, Look, Wish
 
 SHARE = 0.02
+SECONDS_AFTER_THE_FIRST = 0.25
+"""The first picture of a stream is slower than those to come, and whoever asked for it would see it stand still: it is not paid in full."""
 UNSEEN_PER_SECOND = 0.5
 
 Tell = Callable[[str, bytes], None]
@@ -113,7 +115,8 @@ class Pictures:
         began = self._effort()
         frame = self._make(showing, key, stream)
         done = self._clock()
-        self._free_at = done + min(done - now, self._effort() - began) / SHARE
+        rest = min(done - now, self._effort() - began) / SHARE
+        self._free_at = done + (min(rest, SECONDS_AFTER_THE_FIRST) if stream.shown is None else rest)
         self._streams[key] = replace(
             stream, due=max(now, stream.due + 1 / stream.wish.rate), taken=frame is None, shown=_moment(stream, step)
         )
