@@ -4,7 +4,7 @@ import type { Answer, Explained } from "./protocol";
 
 export type Question = Readonly<Record<string, unknown>>;
 
-const REST = 30; // milliseconds on a cell before it is asked about: who passes over it asks nothing
+const REST = 20; // milliseconds on a cell before it is asked about: who passes over it asks nothing
 const FRESH = 400; // an answer about a moment so long ago is still the moment that was clicked
 const SHARE = 0.02; // of the network's time may go into answers that perhaps nobody wants
 

@@ -16,6 +16,7 @@ import type {
 } from "./protocol";
 import { rangesOf, type Range } from "./ranges";
 import { usual } from "./refresh";
+import { Rhythm } from "./rhythm";
 import { list } from "./runs";
 import type { Theme } from "./scale";
 import { Line, type Connection } from "./socket";
@@ -26,9 +27,6 @@ import { en, type Words } from "./words/en";
 import { es } from "./words/es";
 import { heard, reasonOf } from "./words/heard";
 import type { Said } from "./words/said";
-
-const COMPANY = 80; // milliseconds that curves and figures wait for a picture: drawn together they cost the machine that trains half as much
-const HELD = 250; // milliseconds that a picture waits at most for the answer to a click
 
 class Laboratory {
   lesson: Lesson = $state(defaults([], false));
@@ -68,12 +66,12 @@ class Laboratory {
   private position = 0;
   private life = "";
   private plain: Lesson = defaults([], false);
-  private waiting: Picture | null = null;
-  private due = 0;
-  /** When the last picture was put on the page. */
-  private shownAt = -Infinity;
-  /** While pictures come, events that were taken are drawn with the next one, or by themselves when this time is over. */
-  private news: ReturnType<typeof setTimeout> | undefined;
+  private readonly rhythm = new Rhythm({
+    put: (picture) => this.put(picture),
+    turn: () => this.turn(),
+    asking: () => this.arithmetic.asking,
+    rate: () => this.refresh,
+  });
 
   words: Words = $derived(this.lesson.language === "es" ? es : en);
   /** The theme that is drawn in: paper is white whatever a person has chosen for the screen. */
@@ -88,8 +86,9 @@ class Laboratory {
   /** Somebody may command it: the line is open and the run has not ended. */
   alive = $derived(this.connection === "open" && (this.running || this.phase === "paused"));
   layers: readonly LabLayer[] = $derived(arrange(this.hello));
-  /** Updates of the maps a second where nobody has chosen. */
+  /** Updates of the maps a second where nobody has chosen, and as they are now. */
   usualRefresh = $derived((void this.tick, usual(this.standing.start, location.hostname, navigator.hardwareConcurrency)));
+  refresh = $derived(this.lesson.refresh ?? this.usualRefresh);
   /** It tells classes apart, as far as is known. */
   classifies = $derived(!this.hello?.experiment || this.hello.classes.length > 0 || (!this.picture && classifies(this.hello.experiment)));
   /** A run at rest, whose network is on its way from its last checkpoint. */
@@ -300,8 +299,8 @@ class Laboratory {
 
   /** Tell the server what this viewer wants to see. */
   private look(): void {
-    const { example, shows, view, step, refresh } = this.lesson;
-    const rate = refresh ?? this.usualRefresh;
+    const { example, shows, view, step } = this.lesson;
+    const rate = this.refresh;
     if (this.connection !== "open") return;
     const train = view === "train";
     this.ask("look", { rate, example, split: "test", at: step, layers: train ? null : [], what: train ? shows : [] }).catch((cause: Error) => {
@@ -326,6 +325,7 @@ class Laboratory {
     this.steps = [];
     this.missing = false;
     this.past = new Past();
+    this.rhythm.forget();
     this.tick++;
     this.beat.now();
   }
@@ -357,8 +357,7 @@ class Laboratory {
         this.controls = (header as { controls: Controls }).controls;
         break;
       case "layers":
-        this.waiting = { ...(header as Layers), blobs: frame.blobs };
-        this.redraw();
+        this.rhythm.picture({ ...(header as Layers), blobs: frame.blobs });
         break;
       case "unseen":
         this.unseen = { ...(header as Unseen), blobs: frame.blobs };
@@ -392,35 +391,16 @@ class Laboratory {
       if (event.event === "run_started") this.keepExample(event.num_test, event.unit);
       if (event.event === "control_changed") this.controls = { ...this.controls, [event.name]: event.after };
     }
-    if (performance.now() - this.shownAt > 1000) this.turn();
-    else this.news ??= setTimeout(() => this.redraw(), COMPANY);
+    this.rhythm.events();
   }
 
-  /** Put what has come on the page, once a drawn frame at most. */
-  private redraw(): void {
-    this.due ||= requestAnimationFrame(() => this.show());
-  }
-
-  private show(): void {
-    this.due = 0;
-    if (this.arithmetic.asking && performance.now() - this.shownAt < HELD) {
-      this.redraw(); // whoever has clicked is answered first
-      return;
-    }
-    if (this.news !== undefined) {
-      clearTimeout(this.news);
-      this.news = undefined;
-      this.turn();
-    }
-    const picture = this.waiting;
-    if (!picture) return;
-    this.waiting = null;
+  private put(picture: Picture): boolean {
     const asked = (picture.at ?? null) === this.lesson.step && picture.example === this.lesson.example;
-    if (picture.at !== undefined && !asked) return; // of the moment before: it would be shown under the wrong name
+    if (picture.at !== undefined && !asked) return false; // of the moment before: it would be shown under the wrong name
     this.past.take(picture);
     this.picture = picture;
-    this.shownAt = performance.now();
     this.beat.touch();
+    return true;
   }
 
   private turn(): void {

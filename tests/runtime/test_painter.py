@@ -185,6 +185,7 @@ def test_a_question_is_answered_with_the_numbers_of_the_picture(stage, spare):
     envelope, body = line.letters.get(timeout=SECONDS)
     assert envelope == {"what": "answer", "ticket": 7}
     assert wire.unpack(body)[0]["id"] == 2
+    assert wire.unpack(body)[0]["milliseconds"] == 0, "training has lost no time"
     assert answer(body) == {name: value for name, value in json.loads(json.dumps(before)).items() if name != "milliseconds"}
     for other in ({"step": 8}, {"step": 9, "example": 1}, {"step": 9, "split": "train"}, {"step": 9, "at": 4}, {"step": [9]}, {}):
         assert not own.takes(question(3, **place, **other)), other
