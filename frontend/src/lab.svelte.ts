@@ -370,6 +370,7 @@ class Laboratory {
     const behind = this.picture?.example !== this.lesson.example || (this.picture.at ?? null) !== this.lesson.step;
     if (told.note && !quiet && behind) this.complain(told.note); // why the picture that this page waits for does not come
     this.refused = behind && told.note !== undefined && told.note !== "";
+    if (told.state !== this.phase) this.turn();
     this.phase = told.state;
     this.note = told.note ?? "";
     this.resumable = told.resume ?? false;
@@ -391,7 +392,8 @@ class Laboratory {
       if (event.event === "run_started") this.keepExample(event.num_test, event.unit);
       if (event.event === "control_changed") this.controls = { ...this.controls, [event.name]: event.after };
     }
-    this.rhythm.events();
+    if (this.running) this.rhythm.events();
+    else this.turn(); // nothing streams: whoever has stopped it reads where it stands
   }
 
   private put(picture: Picture): boolean {
