@@ -45,3 +45,12 @@ def test_a_source_that_no_path_can_be_is_laid_out_all_the_same(tmp_path: Path, s
 def test_numbers_of_the_wrong_kind_are_refused_in_a_sentence(tmp_path: Path, operation: str, body: bytes, sentence: str) -> None:
     answer = post(tmp_path, f"/api/explain/{operation}", body)
     assert (answer.status, sentence in answer.json["error"]) == (422, True), answer.body
+
+
+@pytest.mark.parametrize("name", ["9" * 400, "a/" * 3000, "..%2f..%2fapp.py", "%00", "a%5cb", "."])
+def test_an_asset_that_no_file_can_be_is_not_there(tmp_path: Path, name: str) -> None:
+    async def scene() -> Any:
+        found = house.parts(tmp_path)
+        return await house.ask(found.app, "GET", f"/assets/{name}", house.let_in(found))
+
+    assert house.run(scene()).status == 404

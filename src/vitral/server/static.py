@@ -34,12 +34,19 @@ class Static:
 
     async def asset(self, request: Request) -> Response:
         """Give one file of the folder ``assets``; nothing of any other."""
-        root = (self._folder / "assets").resolve()
-        name = request.path_params["path"]
-        if "\x00" in name or "\\" in name:
-            raise HTTPException(404, "there is nothing at this address")
-        path = (root / name).resolve()
-        if not path.is_relative_to(root) or not path.is_file():
+        path = self._find(request.path_params["path"])
+        if path is None:
             raise HTTPException(404, "there is nothing at this address")
         kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         return FileResponse(path, media_type=kind, headers={"cache-control": "public, max-age=31536000, immutable"})
+
+    def _find(self, name: str) -> Path | None:
+        """Give the file of this name inside the folder, if there is one."""
+        root = (self._folder / "assets").resolve()
+        if "\x00" in name or "\\" in name:
+            return None
+        try:
+            path = (root / name).resolve()
+            return path if path.is_relative_to(root) and path.is_file() else None
+        except OSError:  # a name that no file can have, such as one that is too long
+            return None
