@@ -4,8 +4,8 @@
     python bench/page.py browser [--seconds 20]                first picture, drawn updates, step to pixels, pointing, clicking
     python bench/page.py soak [--minutes 10]                   memory of all its processes with 30 viewers
 
-A real laboratory learns the default experiment (CIFAR-10, on ``--threads``, one unless told) in a folder of its own; the viewers are lines without a page, or a headless
-Chromium. ``speed`` takes a block of each kind in turn within one run, the order turned round every other time, and gives paired ratios of
+A real laboratory learns the default experiment (CIFAR-10, on one thread unless ``--threads`` says more) in a folder of its own; the
+viewers are lines without a page, or a headless Chromium, which asks for as many pictures as the page finds right or ``--refresh`` says. ``speed`` takes a block of each kind in turn within one run, the order turned round every other time, and gives paired ratios of
 neighbours: the median and its 95 % interval (bootstrap). The run's own seconds are those of its process, all threads: another program on the
 machine is not in them, a browser on the same two cores is in the clock's alone.
 """
@@ -93,7 +93,7 @@ window.eyes = { drawn: [], kept: [], come: 0 };
     const one = last = newest;
     afterPaint((now) => eyes.drawn.push({ ...one, now, took: now - one.come }));
   };
-  // frames of this network once more, as quickly as asked: training sends fewer, since it lets pictures take 2.5 % of its time
+  // frames of this network once more, as quickly as asked: a run that learns sends ten a second
   eyes.replay = async (rate, seconds) => {
     eyes.replaying = true;
     const heard = eyes.line.onmessage, frames = [...eyes.kept], began = performance.now();
@@ -173,7 +173,7 @@ async def speed(server: Server, given: argparse.Namespace) -> None:
 
         @contextlib.asynccontextmanager
         async def browsing() -> Any:
-            await page.visit(server)
+            await page.visit(server, given.refresh)
             yield None
             await page.go("about:blank")
 
@@ -321,6 +321,7 @@ def main() -> None:
     words.add_argument("--opens", type=int, default=10, help="how many times the page is opened anew")
     words.add_argument("--cells", type=int, default=60, help="how many cells are pointed at; every other one is clicked")
     words.add_argument("--minutes", type=float, default=10)
+    words.add_argument("--refresh", type=int, choices=[1, 4, 10, 20], help="pictures a second that the page of speed asks for")
     words.add_argument("--threads", type=int, default=1, help="that the run learns on")
     given = words.parse_args()
     given.seconds = given.seconds or {"speed": 4.0}.get(given.what, 20.0)

@@ -65,14 +65,14 @@ class Window:
         """Open an address. A script that counts pictures stays with the page, for as long as it is connected that is."""
         await self.ask(("Page.navigate", {"url": address}))
 
-    async def visit(self, server: Server) -> None:
-        """Open the laboratory's page, and wait for its first pictures."""
+    async def visit(self, server: Server, refresh: int | None = None) -> None:
+        """Open the laboratory's page, which asks for so many pictures a second, and wait for the first."""
         name, _, value = server.cookie.partition("=")
         await self.ask(
             ("Network.setCookie", {"name": name, "value": value, "url": server.address}),
             ("Page.enable", {}),
             ("Page.addScriptToEvaluateOnNewDocument", {"source": COUNTER}),
-            ("Page.navigate", {"url": f"{server.address}/?lang=en"}),
+            ("Page.navigate", {"url": f"{server.address}/?lang=en" + (f"&refresh={refresh}" if refresh else "")}),
         )
         deadline = time.monotonic() + SECONDS_TO_START
         while not await self.value("window.come"):

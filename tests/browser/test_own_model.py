@@ -65,9 +65,13 @@ def test_it_is_seen_stopped_and_explained(meet: Any, script: Any, language: str,
     at = int(step.inner_text())
     page.get_by_role("button", name=batch).click()
     page.wait_for_function("(at) => Number(document.querySelector('.figures dd').innerText) === at + 1", arg=at)
-    page.wait_for_timeout(800)  # its picture follows, four times a second at least
-    page.locator(".layer .glass").first.click(position={"x": 20, "y": 20})
-    page.locator(".sheet ol").wait_for()
+    for _ in range(50):  # the picture of this step follows the figures
+        page.locator(".layer .glass").first.click(position={"x": 20, "y": 20})
+        page.locator(".sheet ol").wait_for()
+        if str(at + 1) in page.locator(".sheet .title").inner_text():
+            break
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(100)
     assert str(at + 1) in page.locator(".sheet .title").inner_text()
     page.keyboard.press("Escape")
     weights = page.locator(".layer", has_text="Conv2d").locator(".glass").nth(2)

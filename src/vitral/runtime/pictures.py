@@ -1,7 +1,7 @@
 """When a picture of the network is made: only while somebody looks, and never so often that training would feel it.
 
 Training is served first. After a picture that took t seconds none is made for 50 t, so that all of them together take 2 % of the time,
-whatever the viewers wish. Where other programs crowd the machine a picture waits for the processor as a step does, and only what it
+whatever the viewers wish; but for the first of a stream, which is slow because everything is cold. Where other programs crowd the machine a picture waits for the processor as a step does, and only what it
 computes counts; a new picture of a stream is made when the server has found a taker for the one before. Where a painter makes the
 pictures, what counts is the time that it takes to hand them over. While the run is paused the processor is free: only the viewers' own
 rates count, and what has not changed is not made again.
